@@ -1,0 +1,31 @@
+"""An ablation study of a small language model: text -> runs -> artifacts -> scores -> tables and report.
+
+configuration: config/config.yaml (the quick study), or any other study with --configfile FILE
+targets:       all (default), tables, figures, status of a run is in results/<study>/
+"""
+
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"  # in the order in which the stages run
+include: "rules/data.smk"
+include: "rules/train.smk"
+include: "rules/export.smk"
+include: "rules/evaluate.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.tables.output,
+        rules.figures.output,
+        rules.report.output,
+    message:
+        f"the study is complete: {RESULTS}/report.html"
+
+
+onerror:
+    show_partial_results()

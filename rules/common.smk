@@ -1,0 +1,132 @@
+"""Shared by the other files: the resolved study, the folders, the fingerprint of code.
+
+in:  the configuration
+out: study, RESULTS, RUN, code(), settings(), failure(), state_folder(), owned(), manifest_text()
+"""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from flowgolf.config_errors import ConfigError, check_yaml
+from flowgolf.provenance import fingerprint
+from flowgolf.study import STAGES, Run, Study
+
+try:
+    for path in workflow.configfiles:
+        check_yaml(path)
+    study = Study(config, source=", ".join(str(path) for path in workflow.configfiles))
+except ConfigError as error:
+    raise WorkflowError(str(error)) from None
+
+RESULTS = f"results/{study.settings.name}"
+RUN = f"{RESULTS}/runs/{{variant}}/seed{{seed}}"
+FAILED = f"{RESULTS}/failed/{{stage}}/{{variant}}/seed{{seed}}.json"
+
+
+def one_of(names):
+    """Pattern that matches these names and nothing else."""
+    return "|".join(re.escape(str(name)) for name in names) or "(?!)"
+
+
+wildcard_constraints:
+    variant=one_of(study.variants),
+    seed=one_of(sorted({run.seed for run in study.runs})),
+
+
+def code(script):
+    """Fingerprint of a script and of all that it imports."""
+    return fingerprint(Path(workflow.basedir, "workflow", "scripts", f"{script}.py"))
+
+
+def settings(stage):
+    """The settings that a stage of a run depends on, as canonical JSON: a function of the wildcards."""
+    return lambda wildcards: json.dumps(study.stage_settings(stage, wildcards.variant), sort_keys=True)
+
+
+def failure(stage):
+    """Where a failed job leaves its reason, for the tables: a function of the wildcards."""
+    return lambda wildcards: FAILED.format(stage=stage, variant=wildcards.variant, seed=wildcards.seed)
+
+
+def state_folder(stage):
+    """Where a stage keeps what it resumes from: outside its outputs, one folder for one content."""
+
+    def folder(wildcards):
+        content = f"{settings(stage)(wildcards)} {code(stage)}"
+        key = sha256(content.encode()).hexdigest()[:12]
+        return f"{RESULTS}/state/{stage}/{wildcards.variant}/seed{wildcards.seed}-{key}"
+
+    return folder
+
+
+def owned(stage, path):
+    """One output of a stage, of the first variant with the same settings: a function of the wildcards."""
+
+    def owned_path(wildcards):
+        return path.format(variant=study.owner(stage, wildcards.variant), seed=wildcards.seed)
+
+    return owned_path
+
+
+def stage_outputs(stage, rule_output):
+    """The paths of one output for every run that a stage computes."""
+    return [rule_output.format(variant=run.variant, seed=run.seed) for run in study.stage_runs(stage)]
+
+
+def all_records():
+    """Every record that the tables read."""
+    return [
+        *stage_outputs("train", rules.train.output.record),
+        *stage_outputs("export", rules.export.output.record),
+        *stage_outputs("sliding", rules.sliding.output.result),
+        *stage_outputs("legal_ttt", rules.legal_ttt.output.result),
+    ]
+
+
+def manifest_text():
+    """Which declared run finds its records where, as JSON: equal settings share their files."""
+    outputs = {
+        "train": ("train", rules.train.output.record),
+        "train_csv": ("train", rules.train.output.curve),
+        "export": ("export", rules.export.output.record),
+        "sliding": ("sliding", rules.sliding.output.result),
+        "legal_ttt": ("legal_ttt", rules.legal_ttt.output.result),
+        "legal_ttt_csv": ("legal_ttt", rules.legal_ttt.output.curve),
+    }
+
+    def located(run):
+        owners = {stage: study.owner(stage, run.variant) for stage in STAGES}
+        named = {stage: {"stage": stage, "variant": owners[stage], "seed": run.seed} for stage in STAGES}
+        files = {key: str(path).format(**named[stage]) for key, (stage, path) in outputs.items()}
+        failed = {stage: FAILED.format(**named[stage]) for stage in STAGES}
+        state = {stage: state_folder(stage)(Run(owners[stage], run.seed)) for stage in ("train", "legal_ttt")}
+        return {"variant": run.variant, "seed": run.seed, **files, "failed": failed, "state": state}
+
+    points = study.sweep_variants()
+    sweeps = {
+        name: {**sweep.model_dump(mode="json"), "variants": points[name]}
+        for name, sweep in study.settings.sweeps.items()
+    }
+    manifest = {
+        "study": study.settings.name,
+        "question": study.settings.question,
+        "seeds": study.settings.seeds,
+        **study.settings.report.model_dump(mode="json"),
+        "variants": study.overrides,
+        "sweeps": sweeps,
+        "runs": [located(run) for run in dict.fromkeys(study.runs)],
+    }
+    return json.dumps(manifest, sort_keys=True)
+
+
+def show_partial_results():
+    """After a failure: the tables from what there is, with the reasons of the failed runs in their cells."""
+    from flowgolf.files import write_json
+    from flowgolf.report.tables import print_main
+
+    manifest = Path(RESULTS, "partial", "runs.json")
+    write_json(manifest, json.loads(manifest_text()))
+    print_main(manifest)

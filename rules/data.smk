@@ -1,0 +1,44 @@
+"""Text to shards.
+
+in:  the data block of the configuration
+out: results/<study>/data/tokenizer.model      SentencePiece, trained on the training documents only
+     results/<study>/data/data.json            shards with digests, documents, tokens, exact bytes
+     results/<study>/data/shards/*.bin         the challenge's format; listed in data.json
+"""
+
+DATA_SETTINGS = json.dumps(study.settings.data.model_dump(mode="json"), sort_keys=True)
+
+
+rule tokenizer:
+    output:
+        model=f"{RESULTS}/data/tokenizer.model",
+    log:
+        f"{RESULTS}/logs/tokenizer.log",
+    params:
+        settings=DATA_SETTINGS,
+        code=code("tokenizer"),
+        failure=f"{RESULTS}/failed/tokenizer.json",
+    message:
+        "tokenizer from the training documents"
+    script:
+        "../workflow/scripts/tokenizer.py"
+
+
+rule tokens:
+    input:
+        tokenizer=rules.tokenizer.output.model,
+    output:
+        data=f"{RESULTS}/data/data.json",
+    log:
+        f"{RESULTS}/logs/tokens.log",
+    threads: workflow.cores or 1
+    params:
+        settings=DATA_SETTINGS,
+        code=code("tokens"),
+        shards=f"{RESULTS}/data/shards",
+        state=f"{RESULTS}/state/tokens",
+        failure=f"{RESULTS}/failed/tokens.json",
+    message:
+        "text to shards"
+    script:
+        "../workflow/scripts/tokens.py"

@@ -1,0 +1,121 @@
+"""Tables, figures and one self-contained page from the records of all runs.
+
+in:  the records of every run, found through results/<study>/runs.json
+out: results/<study>/runs.json                         which declared run finds its records where
+     results/<study>/tables/*.{csv,md,tex}, summary.md
+     results/<study>/figures/*.{png,svg}
+     results/<study>/report.html                       opens offline
+     results/published/tables.md                       the published study through the same code
+"""
+
+from flowgolf.report.names import figure_names, table_names
+
+PUBLISHED = Path(workflow.basedir, "resources", "published")
+
+
+rule manifest:
+    output:
+        manifest=f"{RESULTS}/runs.json",
+    log:
+        f"{RESULTS}/logs/manifest.log",
+    params:
+        manifest=manifest_text(),
+        code=code("manifest"),
+        failure=f"{RESULTS}/failed/manifest.json",
+    message:
+        "list of declared runs"
+    script:
+        "../workflow/scripts/manifest.py"
+
+
+rule tables:
+    input:
+        manifest=rules.manifest.output.manifest,
+        records=all_records(),
+        curves=stage_outputs("train", rules.train.output.curve),
+        published=[PUBLISHED / "runs.csv", PUBLISHED / "trajectory.csv"],
+    output:
+        [
+            (
+                report(
+                    f"{RESULTS}/tables/{name}", category="Tables", caption="../workflow/report/tables.rst"
+                )
+                if name.endswith(".html")
+                else f"{RESULTS}/tables/{name}"
+            )
+            for name in table_names(study.settings.sweeps)
+        ],
+    log:
+        f"{RESULTS}/logs/tables.log",
+    params:
+        folder=lambda wildcards, output: Path(output[0]).parent,
+        code=code("tables"),
+        failure=f"{RESULTS}/failed/tables.json",
+    message:
+        "tables"
+    script:
+        "../workflow/scripts/tables.py"
+
+
+rule figures:
+    input:
+        manifest=rules.manifest.output.manifest,
+        records=all_records(),
+        curves=[
+            *stage_outputs("train", rules.train.output.curve),
+            *stage_outputs("legal_ttt", rules.legal_ttt.output.curve),
+        ],
+    output:
+        [
+            (
+                report(
+                    f"{RESULTS}/figures/{name}", category="Figures", caption="../workflow/report/figures.rst"
+                )
+                if name.endswith(".svg")
+                else f"{RESULTS}/figures/{name}"
+            )
+            for name in figure_names(study.settings.sweeps)
+        ],
+    log:
+        f"{RESULTS}/logs/figures.log",
+    params:
+        folder=lambda wildcards, output: Path(output[0]).parent,
+        code=code("figures"),
+        failure=f"{RESULTS}/failed/figures.json",
+    message:
+        "figures"
+    script:
+        "../workflow/scripts/figures.py"
+
+
+rule report:
+    input:
+        rules.tables.output,
+        rules.figures.output,
+    output:
+        page=f"{RESULTS}/report.html",
+    log:
+        f"{RESULTS}/logs/report.log",
+    params:
+        configfiles=lambda wildcards: " ".join(str(path) for path in workflow.configfiles),
+    message:
+        "report page"
+    shell:
+        "snakemake --nolock --quiet all --configfile {params.configfiles}"
+        " --report {output.page} -- tables figures 2> {log}"
+
+
+rule published:
+    input:
+        [PUBLISHED / name for name in ("runs.csv", "trajectory.csv", "printed.csv")],
+    output:
+        tables="results/published/tables.md",
+    log:
+        "results/published/tables.log",
+    params:
+        code=code("published"),
+        failure="results/published/failed.json",
+    message:
+        "tables of the published study"
+    script:
+        "../workflow/scripts/published.py"

@@ -1,0 +1,53 @@
+"""Training of one variant under one seed, or a published checkpoint in its place.
+
+in:  results/<study>/data/data.json, or the file that `imports` names
+out: results/<study>/runs/<variant>/seed<seed>/train/model.safetensors   averaged weights and model settings
+     results/<study>/runs/<variant>/seed<seed>/train/train.csv           one row a step
+     results/<study>/runs/<variant>/seed<seed>/train/run.json            settings, figures, provenance
+     results/<study>/state/train/...                                     what a killed run resumes from
+"""
+
+
+rule train:
+    input:
+        data=rules.tokens.output.data,
+    output:
+        model=f"{RUN}/train/model.safetensors",
+        curve=f"{RUN}/train/train.csv",
+        record=f"{RUN}/train/run.json",
+    log:
+        f"{RESULTS}/logs/train/{{variant}}/seed{{seed}}.log",
+    wildcard_constraints:
+        variant=one_of(name for name in study.variants if name not in study.settings.imports),
+    threads: lambda wildcards: study.variants[wildcards.variant].train.threads
+    params:
+        settings=settings("train"),
+        code=code("train"),
+        state=state_folder("train"),
+        failure=failure("train"),
+    message:
+        "train {wildcards.variant} seed {wildcards.seed}"
+    script:
+        "../workflow/scripts/train.py"
+
+
+rule import_checkpoint:
+    input:
+        data=rules.tokens.output.data,
+        checkpoint=lambda wildcards: study.settings.imports[wildcards.variant].checkpoint,
+    output:
+        model=rules.train.output.model,
+        curve=rules.train.output.curve,
+        record=rules.train.output.record,
+    log:
+        f"{RESULTS}/logs/import_checkpoint/{{variant}}/seed{{seed}}.log",
+    wildcard_constraints:
+        variant=one_of(study.settings.imports),
+    params:
+        settings=settings("train"),
+        code=code("import_checkpoint"),
+        failure=failure("train"),
+    message:
+        "import {wildcards.variant} seed {wildcards.seed}"
+    script:
+        "../workflow/scripts/import_checkpoint.py"

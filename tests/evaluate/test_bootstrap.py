@@ -1,0 +1,73 @@
+"""Paired bootstrap over documents from kept losses."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flowgolf.evaluate.bootstrap import document_differences, paired_bootstrap
+from flowgolf.evaluate.record import write_nats
+from flowgolf.evaluate.verify import TokenArray
+
+NUM_DOCUMENTS = 30
+DOCUMENT_TOKENS = 40
+
+
+class OneByte:
+    """A byte table in which every token but BOS is one byte."""
+
+    def count(self, previous_ids: np.ndarray, ids: np.ndarray) -> np.ndarray:
+        return (ids != 1).astype(np.int64)
+
+
+def keep(path: Path, nats: np.ndarray, num_documents: int = NUM_DOCUMENTS) -> Path:
+    tokens = np.full(num_documents * DOCUMENT_TOKENS, 7, np.uint16)
+    tokens[::DOCUMENT_TOKENS] = 1
+    write_nats(path, nats.astype(np.float32), OneByte(), TokenArray(tokens), 0)
+    return path
+
+
+@pytest.fixture
+def losses() -> np.ndarray:
+    return np.random.default_rng(0).gamma(2.0, size=NUM_DOCUMENTS * DOCUMENT_TOKENS - 1)
+
+
+def test_a_constant_difference_is_found_exactly(tmp_path: Path, losses: np.ndarray) -> None:
+    found = paired_bootstrap(keep(tmp_path / "a.npz", losses), keep(tmp_path / "b.npz", losses - 0.125), 500)
+    positions, num_bytes = len(losses), NUM_DOCUMENTS * (DOCUMENT_TOKENS - 1)
+    assert found.difference_bpb == pytest.approx(-0.125 * positions / num_bytes / math.log(2), rel=1e-4)
+    assert found.low == pytest.approx(found.high, rel=1e-2)
+    assert (found.num_documents, found.share_below_zero) == (NUM_DOCUMENTS, 1.0)
+
+
+def test_the_interval_covers_zero_for_arms_that_do_not_differ(tmp_path: Path, losses: np.ndarray) -> None:
+    noise = np.random.default_rng(1).normal(0, 0.5, len(losses))
+    first, second = keep(tmp_path / "a.npz", losses), keep(tmp_path / "b.npz", losses + noise - noise.mean())
+    found = paired_bootstrap(first, second, 2000)
+    assert found.low < 0 < found.high
+    per_document = np.add.reduceat(noise, range(0, len(noise), DOCUMENT_TOKENS))
+    expected = 2 * 1.96 * per_document.std() / math.sqrt(NUM_DOCUMENTS) / (DOCUMENT_TOKENS - 1) / math.log(2)
+    assert found.high - found.low == pytest.approx(expected, rel=0.15)
+    assert found == paired_bootstrap(first, second, 2000)
+
+
+def test_documents_are_cut_at_their_first_token(tmp_path: Path, losses: np.ndarray) -> None:
+    second = losses.copy()
+    second[DOCUMENT_TOKENS - 1] += 1.0  # the position that predicts the second document's BOS
+    nats, num_bytes = document_differences(keep(tmp_path / "a.npz", losses), keep(tmp_path / "b.npz", second))
+    assert np.flatnonzero(nats).tolist() == [1]
+    assert set(num_bytes) == {DOCUMENT_TOKENS - 1}
+
+
+def test_losses_of_another_text_are_refused(tmp_path: Path, losses: np.ndarray) -> None:
+    first = keep(tmp_path / "a.npz", losses)
+    second = keep(tmp_path / "b.npz", losses[: 3 * DOCUMENT_TOKENS - 1], num_documents=3)
+    with pytest.raises(ValueError, match="b.npz: bytes differs from .*a.npz, so the two are not of the same text"):
+        paired_bootstrap(first, second)
+
+
+def test_one_document_is_not_enough(tmp_path: Path, losses: np.ndarray) -> None:
+    path = keep(tmp_path / "a.npz", losses[: DOCUMENT_TOKENS - 1], num_documents=1)
+    with pytest.raises(ValueError, match="holds one document; a bootstrap over documents needs at least two"):
+        paired_bootstrap(path, path)

@@ -1,0 +1,37 @@
+"""Batches, threads and the forward pass of scoring."""
+
+import numpy as np
+import pytest
+import torch
+from evaluate.conftest import Golden
+from flowgolf.evaluate.score import batch_windows, slide
+from flowgolf.model import ModelSettings
+from flowgolf.model.gpt import GPT
+
+
+def test_digits_do_not_depend_on_the_number_of_threads(tiny: Golden) -> None:
+    one, three = (slide(tiny.gpt, tiny.stream, tiny.sliding(threads=threads, batch_windows=4))[1] for threads in (1, 3))
+    assert np.array_equal(one, three)
+    assert torch.get_num_threads() == 1
+
+
+def test_scoring_a_part_of_each_window_agrees_with_scoring_all_of_it(tiny: Golden) -> None:
+    seq_len, stride = tiny.sliding().seq_len, tiny.sliding().stride
+    nats = slide(tiny.gpt, tiny.stream, tiny.sliding())[1]
+    ids = torch.from_numpy(tiny.stream.tokens.astype(np.int64))
+    for end in range(seq_len, len(tiny.stream), 5 * stride):
+        with torch.no_grad():
+            whole = tiny.gpt.token_losses(ids[None, end - seq_len : end], ids[None, end - seq_len + 1 : end + 1])
+        assert np.abs(nats[end - stride : end] - whole[0, -stride:].numpy()).max() < 1e-5
+
+
+@pytest.mark.parametrize(("memory_mb", "expected"), [(1, 1), (8, 4), (32, 16), (100_000, 16)])
+def test_the_automatic_batch_fills_the_memory_but_not_beyond_the_cache(
+    tiny: Golden, memory_mb: int, expected: int
+) -> None:
+    with torch.device("meta"):
+        gpt = GPT(ModelSettings(layers=5, dim=80, heads=4, kv_heads=2, rope_dims=8, xsa_layers=5))
+    gpt.tok_emb.weight = torch.nn.Parameter(torch.zeros(1))  # on the CPU, where the cache counts
+    settings = tiny.sliding(seq_len=256, stride=64, memory_mb=memory_mb)
+    assert batch_windows(gpt, settings) == expected
+    assert batch_windows(gpt, tiny.sliding(batch_windows=3, memory_mb=memory_mb)) == 3

@@ -1,0 +1,145 @@
+"""Rule export from checkpoint to artifact and back."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from flowgolf.export.artifact import load, read_checkpoint
+from flowgolf.export.quantize import dequantize, quantize_int8, quantize_rows
+
+Weights = dict[str, Tensor]
+RunExport = Callable[..., tuple[dict[str, Any], Path]]
+
+
+@pytest.mark.parametrize("codec", ["zstd", "range"])
+def test_an_artifact_gives_back_the_dequantised_weights(codec: str, weights: Weights, run_export: RunExport) -> None:
+    _, path = run_export(weights, codec=codec, plan={1: 5})
+    artifact = load(path)
+    assert artifact.model == {"layers": 3, "dim": 16, "vocab_size": 32}
+    assert artifact.plan == {0: 6, 1: 5, 2: 6}
+    assert {name: tensor.shape for name, tensor in artifact.tensors.items()} == {
+        name: tensor.shape for name, tensor in weights.items()
+    }
+    for name, kind in artifact.kinds.items():
+        stored = artifact.tensors[name]
+        if kind in ("float16", "float32"):
+            assert torch.equal(stored, weights[name].half().float() if kind == "float16" else weights[name])
+        elif kind == "int8":
+            assert torch.equal(stored, dequantize(*quantize_int8(weights[name])))
+        else:
+            assert torch.equal(stored, dequantize(*quantize_rows(weights[name], int(kind[-1]))))
+    assert set(artifact.kinds.values()) == {"float16", "float32", "int5", "int6", "int8"}
+
+
+def test_the_same_checkpoint_makes_the_same_bytes(weights: Weights, run_export: RunExport) -> None:
+    first = run_export(weights)[1].read_bytes()
+    assert run_export(weights)[1].read_bytes() == first
+
+
+def test_the_record_adds_up(weights: Weights, run_export: RunExport) -> None:
+    record, path = run_export(weights, cap_bytes=50_000, code_bytes=1000)
+    size = path.stat().st_size
+    assert record["bytes_weights"] == size == record["attempts"][-1]["bytes_weights"]
+    assert record["bytes_total"] == size + 1000
+    assert record["headroom_bytes"] == 50_000 - size - 1000
+    assert record["parameters"] == sum(tensor.numel() for tensor in weights.values())
+    assert record["bits_per_parameter"] == 8 * size / record["parameters"]
+    assert record["over_entropy"] == pytest.approx(size / record["entropy_bound_bytes"] - 1, abs=1e-3)
+    assert record["plan"] == {"0": 6, "1": 6, "2": 6}
+    assert (record["artifact_name"], record["artifact_sha256"]) == ("artifact.bin", load(path).sha256)
+    assert json.loads(path.with_name("export.json").read_text()) == json.loads(json.dumps(record))
+
+
+def test_every_tensor_has_a_row_with_its_error(weights: Weights, run_export: RunExport) -> None:
+    record, path = run_export(weights)
+    tensors = load(path).tensors
+    assert [row["name"] for row in record["tensors"]] == list(tensors)
+    for row in record["tensors"]:
+        error = (weights[row["name"]] - tensors[row["name"]]).double().square().mean().item()
+        assert row["mse"] == pytest.approx(error)
+        assert row["bytes"] >= row["entropy_bytes"] * 0.9
+        assert row["elements"] == math.prod(row["shape"])
+
+
+def test_clipping_shows_as_clip_loss(weights: Weights, run_export: RunExport) -> None:
+    weights["blocks.0.mlp.proj.weight"][0, 0] = 30.0
+    losses = {}
+    for clip in ("max", "search"):
+        record, _ = run_export(weights, clip=clip)
+        losses[clip] = {row["name"]: row["clip_loss"] for row in record["tensors"]}["blocks.0.mlp.proj.weight"]
+    assert losses["max"] == 0
+    assert losses["search"] > 0
+
+
+def test_the_search_downgrades_no_more_blocks_than_it_must(weights: Weights, run_export: RunExport) -> None:
+    sizes = [run_export(weights, plan=plan)[0]["bytes_weights"] for plan in ({}, {1: 5}, {1: 5, 2: 5})]
+    assert sizes == sorted(sizes, reverse=True)
+    record, path = run_export(weights, cap_bytes=sizes[1])
+    assert record["int5_layers"] == [1]
+    assert load(path).plan == {0: 6, 1: 5, 2: 6}
+    assert [attempt["int5_layers"] for attempt in record["attempts"][:5]] == [[], [], [], [], [1]]
+    assert [attempt["fits"] for attempt in record["attempts"]][-2:] == [False, True]
+
+
+def test_a_forced_plan_is_kept_though_more_would_fit(weights: Weights, run_export: RunExport) -> None:
+    record, _ = run_export(weights, plan={0: 5, 2: 5})
+    assert (record["int5_layers"], record["plan_forced"]) == ([0, 2], True)
+
+
+@pytest.mark.parametrize("codec", ["zstd", "range"])
+def test_a_cap_that_cannot_be_met_fails_and_leaves_no_file(
+    codec: str, weights: Weights, run_export: RunExport, tmp_path: Path
+) -> None:
+    message = r"model\.safetensors: cap_bytes 900: .*int5 blocks: 0, 1, 2.* makes \d+ bytes, \d+ more than the 800 left"
+    with pytest.raises(ValueError, match=message):
+        run_export(weights, cap_bytes=900, code_bytes=100, codec=codec)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_weights_that_are_not_finite_are_refused_by_name(value: float, weights: Weights, run_export: RunExport) -> None:
+    weights["blocks.1.attn.c_q.weight"][3, 4] = value
+    with pytest.raises(ValueError, match=r"blocks\.1\.attn\.c_q\.weight has 1 values that are not finite"):
+        run_export(weights)
+
+
+def test_weights_beyond_float16_are_refused_by_name(weights: Weights, run_export: RunExport) -> None:
+    weights["native_flow.gate"] = torch.tensor(1e5)
+    with pytest.raises(ValueError, match=r"native_flow\.gate: a value of 1e\+05 is too large for float16"):
+        run_export(weights)
+    weights["native_flow.gate"] = torch.tensor(0.0)
+    weights["blocks.0.mlp.fc.weight"][0, 0] = 1e7
+    with pytest.raises(ValueError, match=r"mlp\.fc\.weight: a weight of 1e\+07 is too large for a float16 scale"):
+        run_export(weights)
+
+
+def test_foreign_checkpoints_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"no checkpoint")
+    with pytest.raises(ValueError, match=r"model\.safetensors: not a safetensors checkpoint"):
+        read_checkpoint(path)
+    save_file({"a": torch.zeros(2)}, path)
+    with pytest.raises(ValueError, match="carries no model settings"):
+        read_checkpoint(path)
+    save_file({"a": torch.zeros(0, 4)}, path, metadata={"model": "{}"})
+    with pytest.raises(ValueError, match=r"a of shape \[0, 4\] holds no weights"):
+        read_checkpoint(path)
+    save_file({"a": torch.zeros(2, dtype=torch.int64)}, path, metadata={"model": "{}"})
+    with pytest.raises(ValueError, match=r"a holds torch\.int64; weights are floating point"):
+        read_checkpoint(path)
+
+
+def test_all_zero_and_all_float_models_survive(weights: Weights, run_export: RunExport) -> None:
+    zeros = {name: torch.zeros(512, 512) if tensor.dim() == 2 else tensor for name, tensor in weights.items()}
+    _, path = run_export(zeros)
+    assert not load(path).tensors["tok_emb.weight"].any()
+    record, path = run_export(weights, passthrough_max_elements=10**6)
+    assert {row["kind"] for row in record["tensors"]} == {"float16"}
+    assert torch.equal(load(path).tensors["tok_emb.weight"], weights["tok_emb.weight"].half().float())

@@ -1,0 +1,55 @@
+"""Rule tokens: every source to shards and the record of them, data.json (spec/data.md)."""
+
+import os
+import shutil
+from pathlib import Path
+
+from flowgolf.data.byte_count import load_processor
+from flowgolf.data.hub import HubExport
+from flowgolf.data.ready import ready_record, shard_paths
+from flowgolf.data.settings import DataSettings, HubData, SampleData, TextData
+from flowgolf.data.tokenize_run import TokenizeRun
+from flowgolf.data.tokenizer import check_vocab_size
+from flowgolf.files import sha256, write_json
+
+
+def tokens(
+    settings: DataSettings,
+    tokenizer_model: str | Path,
+    data_json_path: str | Path,
+    shards_dir: str | Path,
+    state_dir: str | Path,
+    *,
+    num_workers: int = 1,
+) -> None:
+    """Write data.json, and for a source of text the shards it lists.
+
+    Work in progress lives in `state_dir`: after an interruption the same call goes on from there, and the folder is
+    gone at the end. Ready shards (sources `shards`, `hub`) are checked and listed where they are. The result does not
+    depend on `num_workers`. ValueError for text, shards or a tokenizer that cannot be used, and for an empty part.
+    """
+    folder = Path(data_json_path).parent
+    processor = load_processor(tokenizer_model)
+    if isinstance(settings, SampleData | TextData):
+        check_vocab_size(processor, settings.tokenizer.vocab_size, tokenizer_model)
+        record = TokenizeRun(settings, Path(tokenizer_model), Path(state_dir)).finish(num_workers, Path(shards_dir))
+    else:
+        check_vocab_size(processor, settings.vocab_size, tokenizer_model)
+        if isinstance(settings, HubData):
+            export = HubExport(settings)
+            record = ready_record(export.train_shards(), export.validation_shards(), tokenizer_model)
+            record["revision"] = export.commit
+        else:
+            train, validation = (shard_paths(settings, part) for part in ("train", "val"))
+            record = ready_record(train, validation, tokenizer_model)
+    for part in ("train", "validation"):
+        for shard in record[part]["shards"]:
+            shard["path"] = os.path.relpath(shard["path"], folder)
+    record["source"] = settings.model_dump()
+    record["tokenizer"] = {
+        "path": os.path.relpath(tokenizer_model, folder),
+        "vocab_size": processor.vocab_size(),
+        "sha256": sha256(tokenizer_model),
+    }
+    write_json(data_json_path, record)
+    shutil.rmtree(state_dir, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""Evaluation of artifacts: roundtrip, sliding window, legal test-time training, checks."""

@@ -1,0 +1,69 @@
+"""Whether two arms differ on the same text: a paired bootstrap over documents, from the kept losses of positions."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+RESAMPLES_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Bits per byte of the second arm minus the first, with a percentile interval over resampled documents."""
+
+    difference_bpb: float
+    low: float
+    high: float
+    confidence: float
+    num_documents: int
+    share_below_zero: float
+    """Share of resamples in which the second arm is the better one."""
+
+
+def paired_bootstrap(
+    first_path: str | Path,
+    second_path: str | Path,
+    num_resamples: int = 10_000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Comparison:
+    """Compare two arms by the losses that `keep_nats` left for them.
+
+    Whole documents are drawn with replacement, the same ones for both arms. Raises ValueError when the files do not
+    hold the same positions of the same text, or fewer than two documents.
+    """
+    nats, num_bytes = document_differences(first_path, second_path)
+    rng = np.random.default_rng(seed)
+    resampled = np.empty(num_resamples)
+    for begin in range(0, num_resamples, RESAMPLES_AT_ONCE):
+        size = min(RESAMPLES_AT_ONCE, num_resamples - begin)
+        drawn = rng.integers(0, len(nats), size=(size, len(nats)))
+        resampled[begin : begin + size] = nats[drawn].sum(1) / num_bytes[drawn].sum(1)
+    resampled /= math.log(2)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(resampled, [tail, 1 - tail])
+    return Comparison(
+        difference_bpb=float(nats.sum() / num_bytes.sum() / math.log(2)),
+        low=float(low),
+        high=float(high),
+        confidence=confidence,
+        num_documents=len(nats),
+        share_below_zero=float((resampled < 0).mean()),
+    )
+
+
+def document_differences(first_path: str | Path, second_path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """Nats of the second arm minus the first, and bytes, both (documents,) float64."""
+    with np.load(first_path) as first, np.load(second_path) as second:
+        for key in ("first_position", "bytes", "starts_document"):
+            if not np.array_equal(first[key], second[key]):
+                raise ValueError(f"{second_path}: {key} differs from {first_path}, so the two are not of the same text")
+        difference = second["nats"].astype(np.float64) - first["nats"]
+        document = np.cumsum(first["starts_document"]) - int(first["starts_document"][0])  # (positions,) from 0
+        num_documents = int(document[-1]) + 1
+        if num_documents < 2:
+            raise ValueError(f"{first_path}: holds one document; a bootstrap over documents needs at least two")
+        num_bytes = np.bincount(document, weights=first["bytes"], minlength=num_documents)
+        return np.bincount(document, weights=difference, minlength=num_documents), num_bytes

@@ -1,0 +1,186 @@
+"""The rules of spec/legality.md that one evaluation can break, each as a function that raises `CheckFailed`.
+
+A check returns one sentence of evidence; `flowgolf.evaluate.verify` runs them all.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from flowgolf.data.byte_count import ByteTable, decoded_bytes, load_processor
+from flowgolf.data.dataset import Dataset
+from flowgolf.data.ready import documents
+from flowgolf.evaluate.artifact import load_gpt
+from flowgolf.evaluate.ledger import Event
+from flowgolf.evaluate.record import BOS
+from flowgolf.evaluate.score import device_of, weights_checksum
+from flowgolf.files import sha256
+from flowgolf.model.gpt import GPT
+from flowgolf.model.roundtrip import Score
+
+CONTEXT_TOKENS = 8
+SUM_TOLERANCE = 1e-4
+NATS_TOLERANCE = 1e-5
+MAX_CHECKED_BYTES = 1_000_000
+MAX_COMPARED_TOKENS = 20_000_000
+
+
+class CheckFailed(RuntimeError):
+    """A rule that a trustworthy figure must keep is broken."""
+
+
+def causal_model(gpt: GPT, tokens: np.ndarray) -> str:
+    """Rule 1: changing token t and all later inputs leaves the losses of tokens up to t alone, to the bit."""
+    ids = torch.from_numpy(tokens.astype(np.int64)).to(device_of(gpt))
+    inputs, targets = ids[None, :-1], ids[None, 1:]
+    length = inputs.shape[1]
+    with torch.inference_mode():
+        before = gpt.token_losses(inputs, targets)
+        places = sorted({1, length // 3, 2 * length // 3, length - 1} - {0})
+        for place in places:
+            changed = inputs.clone()
+            changed[:, place:] = (changed[:, place:] + 1) % gpt.settings.vocab_size
+            after = gpt.token_losses(changed, targets)
+            if not torch.equal(before[:, :place], after[:, :place]):
+                raise CheckFailed(f"rule 1, causal: changing tokens from {place} on changes the losses before it")
+    return f"losses up to token t are the same bits when tokens from t on change, t in {places}"
+
+
+def full_distribution(gpt: GPT, tokens: np.ndarray) -> str:
+    """Rule 2: the probabilities that scoring gives to every token of the vocabulary sum to 1."""
+    vocab_size, device = gpt.settings.vocab_size, device_of(gpt)
+    starts = np.random.default_rng(0).integers(0, len(tokens) - CONTEXT_TOKENS + 1, size=2)
+    every_token = torch.arange(vocab_size, device=device)
+    sums = []
+    for start in starts:
+        context = torch.from_numpy(tokens[start : start + CONTEXT_TOKENS].astype(np.int64)).to(device)
+        with torch.inference_mode():
+            targets = every_token[:, None].expand(-1, CONTEXT_TOKENS)  # (vocab, context)
+            nats = gpt.token_losses(context.expand(vocab_size, -1), targets, last=1)
+        sums.append(float(torch.exp(-nats.double()).sum()))
+    worst = max(abs(value - 1) for value in sums)
+    if worst > SUM_TOLERANCE:
+        raise CheckFailed(f"rule 2, full distribution: the probabilities of all tokens sum to {sums}")
+    return f"probabilities of all {vocab_size} tokens sum to 1 within {worst:.1e} at {len(sums)} random places"
+
+
+def score_before_update(events: Sequence[Event]) -> str:
+    """Rule 3: in the event log, every target of an update was scored before it."""
+    scored: list[tuple[int, int]] = []
+    for kind, begin, end, _ in events:
+        if kind == "score":
+            scored = merged([*scored, (begin, end)])
+        elif not any(first <= begin and end <= last for first, last in scored):
+            raise CheckFailed(f"rule 3, score before update: training on [{begin}, {end}) before all of it was scored")
+    num_rounds = sum(event.kind == "update" for event in events)
+    return f"each of {num_rounds} rounds of training follows the scoring of its targets"
+
+
+def merged(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same positions as few spans, ascending."""
+    result: list[tuple[int, int]] = []
+    for begin, end in sorted(spans):
+        if result and begin <= result[-1][1]:
+            result[-1] = (result[-1][0], max(result[-1][1], end))
+        else:
+            result.append((begin, end))
+    return result
+
+
+def scored_once(times_scored: np.ndarray, begin: int, end: int) -> str:
+    """Rule 4: every position of `[begin, end)` was scored exactly once, and no other was."""
+    expected = np.zeros_like(times_scored)
+    expected[begin:end] = 1
+    wrong = np.flatnonzero(times_scored != expected)
+    if len(wrong):
+        position = int(wrong[0])
+        raise CheckFailed(
+            f"rule 4, each position once: position {position} was scored {times_scored[position]} times, "
+            f"as one of {len(wrong)} with a wrong count"
+        )
+    return f"each position of [{begin}, {end}) was scored once"
+
+
+def no_update_after_last_score(events: Sequence[Event]) -> str:
+    """Rule 5: nothing was trained after the last scoring."""
+    if events[-1].kind != "score":
+        raise CheckFailed("rule 5, no update after the last score: the event log ends with training")
+    return "the event log ends with scoring"
+
+
+def artifact_is_scored(artifact_path: str, recorded_sha256: str, scored_checksum: int) -> str:
+    """Rule 6: the file still has the recorded SHA-256, and its weights are those that scoring began with."""
+    if sha256(artifact_path) != recorded_sha256:
+        raise CheckFailed(f"rule 6, the artifact is scored: {artifact_path} is not the file that was loaded")
+    if weights_checksum(load_gpt(artifact_path)[0]) != scored_checksum:
+        raise CheckFailed(f"rule 6, the artifact is scored: the weights scored are not those of {artifact_path}")
+    return f"scoring began with the weights of the file with SHA-256 {recorded_sha256[:12]}"
+
+
+def validation_unseen(training_shards: Sequence[str], validation_shards: Sequence[str]) -> str:
+    """Rule 7: no validation shard is among the training shards; both by SHA-256."""
+    shared = sorted(set(training_shards) & set(validation_shards))
+    if shared:
+        raise CheckFailed(f"rule 7, validation unseen: a validation shard is read in training, SHA-256 {shared[0]}")
+    return f"none of {len(validation_shards)} validation shards is among {len(training_shards)} training shards"
+
+
+def whole_validation_set(score: Score, num_tokens: int, num_bytes: int, max_positions: int | None) -> str:
+    """Rule 8: tokens and bytes scored are all there are; less only if `max_positions` asked for it."""
+    if max_positions is not None and max_positions < num_tokens - 1:
+        if score.tokens != max_positions:
+            raise CheckFailed(f"rule 8, whole validation set: {score.tokens} scored of {max_positions} asked for")
+        return f"partial: the first {max_positions} of {num_tokens - 1} positions, as asked for"
+    if (score.tokens, score.bytes) != (num_tokens - 1, num_bytes):
+        raise CheckFailed(
+            f"rule 8, whole validation set: scored {score.tokens} positions and {score.bytes} bytes, "
+            f"the data record has {num_tokens - 1} and {num_bytes}"
+        )
+    return f"all {score.tokens} positions and {score.bytes} bytes of the data record"
+
+
+def bytes_exact(dataset: Dataset, byte_table: ByteTable) -> str:
+    """Rule 9: on whole validation documents, the bytes counted are those of the decoded text."""
+    processor = load_processor(dataset.folder / dataset.record["tokenizer"]["path"])
+    checked = num_bytes = 0
+    for document in documents(dataset.validation, BOS):
+        counted, decoded = byte_table.total(document), decoded_bytes(processor, byte_table, document)
+        if counted != decoded:
+            raise CheckFailed(
+                f"rule 9, bytes exact: document {checked} counts as {counted} bytes, its text has {decoded}"
+            )
+        checked, num_bytes = checked + 1, num_bytes + decoded
+        if num_bytes >= MAX_CHECKED_BYTES:
+            break
+    return f"{num_bytes} bytes counted and decoded alike in {checked} validation documents"
+
+
+def disjoint(dataset: Dataset) -> str:
+    """Rule 10: no validation document is in training, beyond those that the data record owns up to."""
+    owned = int(dataset.record.get("duplicates_kept", 0))
+    known = f"the data record counts {dataset.record['duplicates_dropped']} dropped and {owned} kept"
+    if len(dataset.train) > MAX_COMPARED_TOKENS:
+        return f"not repeated here for {len(dataset.train)} training tokens; {known}"
+    validation = {document.tobytes() for document in documents(dataset.validation, BOS)}
+    shared = sum(document.tobytes() in validation for document in documents(dataset.train, BOS))
+    if shared > owned:
+        raise CheckFailed(f"rule 10, disjoint: {shared} training documents are in validation; {known}")
+    return f"{shared} training documents are among {len(validation)} of validation; {known}"
+
+
+def one_forward_pass(gpt: GPT, tokens: np.ndarray) -> str:
+    """Rule 12: training's cross-entropy is the mean of the losses that are scored; scoring a part changes nothing."""
+    ids = torch.from_numpy(tokens.astype(np.int64)).to(device_of(gpt))
+    inputs, targets = ids[None, :-1], ids[None, 1:]
+    last = max(1, inputs.shape[1] // 4)
+    with torch.inference_mode():
+        nats = gpt.token_losses(inputs, targets)
+        trained = gpt.training_loss(inputs, targets, auxiliary=False).cross_entropy
+        part = gpt.token_losses(inputs, targets, last=last)
+    if float(nats.mean()) != float(trained):
+        raise CheckFailed(f"rule 12, one forward pass: training sees {float(trained)}, scoring {float(nats.mean())}")
+    deviation = float((part - nats[:, -last:]).abs().max())
+    if deviation > NATS_TOLERANCE:
+        raise CheckFailed(f"rule 12, one forward pass: the last {last} positions scored alone differ by {deviation}")
+    return f"training and scoring agree to the bit, {last} positions scored alone to {deviation:.1e} nats"

@@ -1,0 +1,107 @@
+"""Rule `legal_ttt`: score a chunk, then train on it, and so on to the end (spec/evaluation.md)."""
+
+import copy
+import csv
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from flowgolf import files
+from flowgolf.data.dataset import Dataset
+from flowgolf.evaluate.artifact import check_vocabulary, load_gpt
+from flowgolf.evaluate.record import nats_path, result, write_nats
+from flowgolf.evaluate.score import total
+from flowgolf.evaluate.score_first import ScoreFirst
+from flowgolf.evaluate.settings import LegalTTTSettings
+from flowgolf.evaluate.verify import Evidence, sample_of, short_ttt, verify
+from flowgolf.progress import Progress
+from flowgolf.train.checkpoint import StateFolder, stop_requests
+
+COLUMNS = ("chunk", "positions", "running_bpb", "chunk_bpb", "rate", "seconds")
+
+
+def legal_ttt(
+    artifact_path: str | Path,
+    data_json: str | Path,
+    settings: LegalTTTSettings,
+    result_path: str | Path,
+    curve_path: str | Path,
+    checks_path: str | Path,
+    state_dir: str | Path,
+) -> None:
+    """Score an artifact with legal test-time training and leave the result, its curve and its checks.
+
+    Goes on from `state_dir` when an earlier process was stopped there. Raises ValueError for an artifact that is
+    damaged or made for another vocabulary, for more frozen blocks than blocks and for a validation set shorter than
+    a window; InterruptedError after SIGTERM or SIGUSR1.
+    """
+    torch.set_num_threads(settings.threads)
+    dataset = Dataset.open(data_json)
+    gpt, artifact_sha256 = load_gpt(artifact_path)
+    check_vocabulary(gpt, dataset, artifact_path)
+    stream, byte_table = dataset.validation, dataset.byte_table
+    sample = sample_of(stream, settings.seq_len)
+    original = copy.deepcopy(gpt)
+    run = ScoreFirst(gpt, stream, byte_table, settings)
+    folder = StateFolder(state_dir, identity(artifact_sha256, settings, dataset))
+    saved = folder.load()
+    if saved is not None:
+        run.restore(saved)
+    run_chunks(run, folder)
+    score = total(run.nats, byte_table, stream, 0)
+    evidence = Evidence(
+        gpt=original,
+        evaluations=short_ttt(original, byte_table, settings, sample),
+        sample=sample,
+        ledger=run.ledger,
+        span=(0, run.windows.num_positions),
+        score=score,
+        settings=settings,
+        artifact_path=str(artifact_path),
+        artifact_sha256=artifact_sha256,
+        first_weights=run.first_weights,
+        dataset=dataset,
+        byte_table=byte_table,
+    )
+    files.write_json(checks_path, verify("legal_ttt", evidence))
+    record = result("legal_ttt", score, settings, artifact_sha256, run.seconds, len(stream) - 1, gpt)
+    record["ledger"] = run.ledger.proof()
+    write_curve(curve_path, run.rows)
+    if settings.keep_nats:
+        write_nats(nats_path(result_path), run.nats, byte_table, stream, 0)
+    files.write_json(result_path, record)
+    folder.remove()
+
+
+def run_chunks(run: ScoreFirst, folder: StateFolder) -> None:
+    """Run the chunks that are left, saving now and then and when asked to stop."""
+    progress = Progress("legal_ttt", run.windows.num_positions, "positions")
+    with stop_requests() as stop:
+        while not run.finished:
+            run.run_chunk()
+            done, bpb = run.ledger.frontier, run.rows[-1]["running_bpb"]
+            if progress.update(done, bpb=f"{bpb:.4f}"):
+                total_positions = run.windows.num_positions
+                files.write_json(folder.folder / "progress.json", {"done": done, "total": total_positions, "bpb": bpb})
+            if run.next_chunk % run.settings.save_every_chunks == 0 or stop.signal:
+                folder.save(run.state())
+            if stop.signal:
+                raise InterruptedError(
+                    f"stopped by {stop.signal} after chunk {run.next_chunk} of {run.num_chunks}; "
+                    "the state is kept, run again to go on"
+                )
+
+
+def identity(artifact_sha256: str, settings: LegalTTTSettings, dataset: Dataset) -> dict[str, Any]:
+    """What a saved state belongs to, one entry a setting."""
+    shards = [shard["sha256"] for shard in dataset.record["validation"]["shards"]]
+    return {"artifact": artifact_sha256, "validation shards": shards, **settings.model_dump(mode="json")}
+
+
+def write_curve(path: str | Path, rows: list[dict[str, Any]]) -> None:
+    """Write the rows of the curve as CSV."""
+    with files.replacing(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,140 @@
+"""Losses of batches of windows, through the model's one forward pass."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from itertools import islice
+
+import numpy as np
+import torch
+
+from flowgolf.data.byte_count import ByteTable
+from flowgolf.evaluate.ledger import IllegalEvaluation, Ledger
+from flowgolf.evaluate.settings import WindowSettings
+from flowgolf.evaluate.windows import Segment, Windows
+from flowgolf.model.gpt import GPT
+from flowgolf.model.roundtrip import Score, TokenStream
+from flowgolf.progress import Progress
+
+PIECE_POSITIONS = 1 << 20
+CPU_CACHE_BYTES = 32 * 2**20
+
+
+def windows_of(stream: TokenStream, settings: WindowSettings) -> Windows:
+    """Windows over a stream, or over its first `max_positions`; a stream shorter than a window is a ValueError."""
+    num_positions = len(stream) - 1
+    if settings.max_positions is not None:
+        num_positions = min(num_positions, settings.max_positions)
+    return Windows(num_positions, settings.seq_len, settings.stride)
+
+
+def batch_windows(gpt: GPT, settings: WindowSettings) -> int:
+    """Windows to score together: the settings' number, or what fits in `memory_mb`.
+
+    A function of sizes and device alone, so that all shards of an evaluation have the same batches. On a CPU a batch
+    beyond the cache is slower, not faster (benchmarks/evaluation.py).
+    """
+    if settings.batch_windows is not None:
+        return settings.batch_windows
+    model = gpt.settings
+    floats_per_position = (model.layers // 2 + 8 + 2 * model.mlp_ratio) * model.dim
+    size_bytes = 4 * (settings.seq_len * floats_per_position + 3 * settings.stride * model.vocab_size)
+    memory_bytes = settings.memory_mb * 2**20
+    if device_of(gpt).type == "cpu":
+        memory_bytes = min(memory_bytes, CPU_CACHE_BYTES)
+    return max(1, memory_bytes // size_bytes)
+
+
+def slide(
+    gpt: GPT,
+    stream: TokenStream,
+    settings: WindowSettings,
+    shard: tuple[int, int] = (0, 1),
+    progress: Progress | None = None,
+) -> tuple[int, np.ndarray, Ledger]:
+    """Score shard `k` of `n` of a stream: first position, nats (positions,) float32, and the ledger."""
+    windows = windows_of(stream, settings)
+    indices = windows.shard(*shard, batch_windows(gpt, settings))
+    ledger = Ledger(windows.num_positions)
+    parts: list[np.ndarray] = []
+    done = 0
+    with unchanging(gpt):
+        for nats in score_segments(gpt, stream, windows, indices, ledger, settings):
+            parts.append(nats)
+            done += len(nats)
+            if progress is not None:
+                progress.update(done)
+    return windows[indices[0]].start, np.concatenate(parts), ledger
+
+
+def score_segments(
+    gpt: GPT, stream: TokenStream, windows: Windows, indices: range, ledger: Ledger, settings: WindowSettings
+) -> Iterator[np.ndarray]:
+    """Nats of consecutive segments, a batch at a time, each entered in the ledger first: (positions,) float32.
+
+    On a CPU, `threads` batches are scored side by side with one thread each: no slower than sharing each product among
+    the threads, much faster on a busy machine, and the digits do not depend on the number of threads.
+    """
+    workers = settings.threads if device_of(gpt).type == "cpu" else 1
+    batches = windows.batches(indices, batch_windows(gpt, settings))
+    threads_before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            while group := list(islice(batches, workers)):
+                for batch in group:
+                    ledger.score(batch)
+                yield from pool.map(lambda batch: score_batch(gpt, stream, batch, windows.seq_len), group)
+    finally:
+        torch.set_num_threads(threads_before)
+
+
+def score_batch(gpt: GPT, stream: TokenStream, batch: Sequence[Segment], seq_len: int) -> np.ndarray:
+    """Nats of each position of consecutive segments of equal length: (positions,) float32."""
+    first, last = batch[0].end - seq_len, batch[-1].end
+    length = batch[0].end - batch[0].start
+    tokens = torch.from_numpy(stream.read(first, last - first + 1).astype(np.int64)).to(device_of(gpt))
+    rows = tokens.unfold(0, seq_len + 1, length)  # (windows, seq_len + 1), starting `length` apart
+    with torch.inference_mode(), precision(gpt):
+        nats: torch.Tensor = gpt.token_losses(rows[:, :-1], rows[:, 1:], last=length)  # (windows, length)
+    return nats.flatten().cpu().numpy()
+
+
+def device_of(gpt: GPT) -> torch.device:
+    """Where the model's weights are."""
+    return next(gpt.parameters()).device
+
+
+def precision(gpt: GPT) -> AbstractContextManager[None]:
+    """The arithmetic of a forward pass: bfloat16 products on a GPU, as in training, and float32 elsewhere."""
+    device = device_of(gpt).type
+    return torch.autocast(device, torch.bfloat16, enabled=device == "cuda")
+
+
+def weights_checksum(gpt: GPT) -> int:
+    """Sum of the bit patterns of all weights; changes when a weight does."""
+    return sum(int(weight.detach().view(torch.int32).sum(dtype=torch.int64)) for weight in gpt.parameters())
+
+
+@contextmanager
+def unchanging(gpt: GPT) -> Iterator[None]:
+    """Scoring takes place inside: weights that change meanwhile raise `IllegalEvaluation`."""
+    before = weights_checksum(gpt)
+    yield
+    if weights_checksum(gpt) != before:
+        raise IllegalEvaluation("the weights changed while positions were scored")
+
+
+def total(nats: np.ndarray, byte_table: ByteTable, stream: TokenStream, start: int) -> Score:
+    """Score of positions `[start, start + len(nats))`, summed in float64."""
+    num_bytes = int(byte_counts(byte_table, stream, start, start + len(nats)).sum())
+    return Score(nats=float(nats.sum(dtype=np.float64)), tokens=len(nats), bytes=num_bytes)
+
+
+def byte_counts(byte_table: ByteTable, stream: TokenStream, start: int, end: int) -> np.ndarray:
+    """Bytes of text that the targets of positions `[start, end)` stand for: (positions,) uint16."""
+    counts = np.zeros(end - start, np.uint16)
+    for first in range(start, end, PIECE_POSITIONS):
+        tokens = stream.read(first, min(PIECE_POSITIONS, end - first) + 1)
+        counts[first - start : first - start + len(tokens) - 1] = byte_table.count(tokens[:-1], tokens[1:])
+    return counts

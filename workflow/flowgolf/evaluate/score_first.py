@@ -1,0 +1,98 @@
+"""Score-first test-time training of one model on one stream (spec/evaluation.md, legal test-time training)."""
+
+import math
+import time
+from typing import Any
+
+import numpy as np
+import torch
+
+from flowgolf.data.byte_count import ByteTable
+from flowgolf.evaluate.adapt import Adapter, rate_multiplier
+from flowgolf.evaluate.ledger import Ledger
+from flowgolf.evaluate.score import score_segments, total, unchanging, weights_checksum, windows_of
+from flowgolf.evaluate.settings import LegalTTTSettings
+from flowgolf.model.gpt import GPT
+from flowgolf.model.roundtrip import TokenStream
+
+
+class ScoreFirst:
+    """Test-time training of one model on one stream; `state` and `restore` carry it over a kill to the bit."""
+
+    def __init__(self, gpt: GPT, stream: TokenStream, byte_table: ByteTable, settings: LegalTTTSettings) -> None:
+        """Set up; nothing is scored yet."""
+        self.gpt, self.stream, self.byte_table, self.settings = gpt, stream, byte_table, settings
+        self.windows = windows_of(stream, settings)
+        self.num_chunks = -(-self.windows.num_positions // settings.chunk_tokens)
+        self.adapter = Adapter(gpt, settings)
+        self.ledger = Ledger(self.windows.num_positions)
+        self.nats = np.zeros(self.windows.num_positions, np.float32)
+        self.first_weights = weights_checksum(gpt)
+        self.next_chunk = 0
+        self.sum_nats, self.sum_bytes, self.seconds = 0.0, 0, 0.0
+        self.rows: list[dict[str, Any]] = []
+
+    @property
+    def finished(self) -> bool:
+        """Whether every position is scored."""
+        return self.ledger.frontier == self.windows.num_positions
+
+    def run_chunk(self) -> None:
+        """Score the segments that start in the next chunk; then, while others remain to be scored, train on it."""
+        started, chunk = time.monotonic(), self.next_chunk
+        begin = chunk * self.settings.chunk_tokens
+        end = min(begin + self.settings.chunk_tokens, self.windows.num_positions)
+        rate = self.settings.lr * rate_multiplier(chunk, self.num_chunks)
+        scored_from = self.ledger.frontier
+        self.score(begin, end)
+        if not self.finished:  # also when no segment starts in the last chunk: nothing is left to gain by training
+            self.adapter.train(self.stream, begin, end, rate, self.ledger)
+        self.next_chunk += 1
+        self.seconds += time.monotonic() - started
+        self._add_row(chunk, scored_from, rate)
+
+    def score(self, begin: int, end: int) -> None:
+        """Score the segments that start in `[begin, end)` with the weights as they stand."""
+        indices, position = self.windows.starting_in(begin, end), self.ledger.frontier
+        with unchanging(self.gpt):
+            for nats in score_segments(self.gpt, self.stream, self.windows, indices, self.ledger, self.settings):
+                self.nats[position : position + len(nats)] = nats
+                position += len(nats)
+
+    def _add_row(self, chunk: int, scored_from: int, rate: float) -> None:
+        """The chunk's row of the curve."""
+        score = total(self.nats[scored_from : self.ledger.frontier], self.byte_table, self.stream, scored_from)
+        self.sum_nats += score.nats
+        self.sum_bytes += score.bytes
+        self.rows.append(
+            {
+                "chunk": chunk,
+                "positions": self.ledger.frontier,
+                "running_bpb": self.sum_nats / math.log(2) / self.sum_bytes,
+                "chunk_bpb": score.bpb,
+                "rate": rate,
+                "seconds": round(self.seconds, 3),
+            }
+        )
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs."""
+        return {
+            "adapter": self.adapter.state_dict(),
+            "events": [list(event) for event in self.ledger.events],
+            "least_distance": self.ledger.least_distance,
+            "nats": torch.from_numpy(self.nats[: self.ledger.frontier]),
+            "first_weights": self.first_weights,
+            "next_chunk": self.next_chunk,
+            "sums": [self.sum_nats, self.sum_bytes, self.seconds],
+            "rows": self.rows,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state; the ledger's book is entered again, so that it is checked again."""
+        self.adapter.load_state_dict(state["adapter"])
+        self.ledger = Ledger.replay(self.windows.num_positions, state["events"], state["least_distance"])
+        self.nats[: self.ledger.frontier] = state["nats"].numpy()
+        self.first_weights = state["first_weights"]
+        self.next_chunk, self.rows = state["next_chunk"], state["rows"]
+        self.sum_nats, self.sum_bytes, self.seconds = state["sums"]

@@ -1,0 +1,83 @@
+"""How an artifact is scored (spec/evaluation.md)."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from flowgolf.settings import Settings
+
+
+class WindowSettings(Settings):
+    """Windows that slide over the validation tokens."""
+
+    seq_len: int = Field(2048, ge=1)
+    """Window length, the longest context of a scored position."""
+    stride: int = Field(64, ge=1)
+    """Positions scored per window."""
+    batch_windows: int | None = Field(None, ge=1)
+    """Windows scored in one forward pass; changes speed and memory only. null: what memory_mb allows."""
+    memory_mb: int = Field(1024, ge=1)
+    """Memory for the activations of one forward pass, where batch_windows is null."""
+    max_positions: int | None = Field(None, ge=1)
+    """Score only the first positions; such a result is labelled partial. null: all."""
+    keep_nats: bool = False
+    """Keep the loss of each position beside the result, for paired tests between variants."""
+    threads: int = Field(1, ge=1)
+    """CPU threads."""
+
+    @model_validator(mode="after")
+    def check_stride(self) -> "WindowSettings":
+        """Refuse a stride that would leave positions unscored."""
+        if self.stride > self.seq_len:
+            raise ValueError(f"stride: {self.stride} is larger than the window seq_len {self.seq_len}")
+        return self
+
+
+class SlidingSettings(WindowSettings):
+    """Sliding-window evaluation."""
+
+    shards: int = Field(1, ge=1)
+    """Jobs that share the windows; their results merge to the same total."""
+
+
+class LegalTTTSettings(WindowSettings):
+    """Score-first test-time training."""
+
+    chunk_tokens: int = Field(32_768, ge=2)
+    """Positions scored before each round of training on them."""
+    batch_seqs: int = Field(32, ge=1)
+    """Rows of seq_len in one training step."""
+    epochs: int = Field(10, ge=1)
+    """Passes over a chunk."""
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    """Optimiser of the adaptation."""
+    lr: float = Field(0.002, gt=0)
+    """Rate before the schedule over chunks."""
+    momentum: float = Field(0.9, ge=0, lt=1)
+    """SGD momentum; carried from chunk to chunk."""
+    grad_clip_norm: float = Field(1.0, gt=0)
+    """Largest gradient norm."""
+    freeze_blocks: int = Field(2, ge=0)
+    """First blocks that do not train."""
+    aux_loss: bool = True
+    """Let a flow matcher's auxiliary loss take part in the adaptation."""
+    seed: int = Field(0, ge=0)
+    """Seed of the auxiliary loss's random draws."""
+    save_every_chunks: int = Field(10, ge=1)
+    """Chunks between two saved states, from which a killed evaluation goes on."""
+
+    @model_validator(mode="after")
+    def check_chunk(self) -> "LegalTTTSettings":
+        """Refuse a chunk on which nothing could be trained."""
+        if self.chunk_tokens < self.seq_len:
+            raise ValueError(f"chunk_tokens: {self.chunk_tokens} is shorter than one row of seq_len {self.seq_len}")
+        return self
+
+
+class EvaluateSettings(Settings):
+    """Both evaluations of an artifact."""
+
+    sliding: SlidingSettings
+    """Sliding-window evaluation without adaptation."""
+    legal_ttt: LegalTTTSettings
+    """Score-first test-time training."""

@@ -1,0 +1,147 @@
+"""Rules `sliding` and `merge_sliding`: every position once, with the longest context (spec/evaluation.md)."""
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from flowgolf import files, provenance
+from flowgolf.data.dataset import Dataset
+from flowgolf.evaluate import checks
+from flowgolf.evaluate.artifact import check_vocabulary, load_gpt
+from flowgolf.evaluate.ledger import Ledger
+from flowgolf.evaluate.record import figures, merge_nats, nats_path, result, write_nats
+from flowgolf.evaluate.score import slide, total, weights_checksum
+from flowgolf.evaluate.settings import SlidingSettings
+from flowgolf.evaluate.verify import Evidence, sample_of, short_slides, verify
+from flowgolf.model.roundtrip import Score, roundtrip
+from flowgolf.progress import Progress
+
+
+def sliding(
+    artifact_path: str | Path,
+    data_json: str | Path,
+    settings: SlidingSettings,
+    result_path: str | Path,
+    checks_path: str | Path,
+    shard: tuple[int, int] = (0, 1),
+) -> None:
+    """Score an artifact on the validation shards and leave the result and its checks.
+
+    With `shard` (k, n) only the k-th of n parts is scored, and the roundtrip by the first; `merge_sliding` joins the
+    parts. Raises ValueError for an artifact that is damaged or made for another vocabulary, and for a validation set
+    shorter than a window; CheckFailed when a rule of spec/legality.md is broken.
+    """
+    torch.set_num_threads(settings.threads)
+    dataset = Dataset.open(data_json)
+    stream, byte_table = dataset.validation, dataset.byte_table
+    gpt, artifact_sha256 = load_gpt(artifact_path)
+    check_vocabulary(gpt, dataset, artifact_path)
+    first_weights, started = weights_checksum(gpt), time.monotonic()
+    start, nats, ledger = slide(gpt, stream, settings, shard, Progress("sliding", len(stream) - 1, "positions"))
+    seconds = time.monotonic() - started
+    score = total(nats, byte_table, stream, start)
+    sample = sample_of(stream, settings.seq_len)
+    whole = shard == (0, 1)
+    evidence = Evidence(
+        gpt=gpt,
+        evaluations=short_slides(gpt, settings, sample),
+        sample=sample,
+        ledger=ledger,
+        span=(start, start + len(nats)),
+        score=score if whole else None,
+        settings=settings,
+        artifact_path=str(artifact_path),
+        artifact_sha256=artifact_sha256,
+        first_weights=first_weights,
+        dataset=dataset,
+        byte_table=byte_table,
+    )
+    files.write_json(checks_path, verify("sliding", evidence))
+    record = result("sliding", score, settings, artifact_sha256, seconds, len(stream) - 1, gpt)
+    record |= {"ledger": ledger.proof(), "roundtrip": None}
+    if shard[0] == 0:
+        record["roundtrip"] = figures(roundtrip(gpt, stream, byte_table, max_positions=settings.max_positions))
+    if not whole:
+        record["shard"] = list(shard)
+    if settings.keep_nats:
+        write_nats(nats_path(result_path), nats, byte_table, stream, start)
+    files.write_json(result_path, record)
+
+
+def merge_sliding(
+    part_paths: Sequence[str | Path],
+    part_checks_paths: Sequence[str | Path],
+    data_json: str | Path,
+    result_path: str | Path,
+    checks_path: str | Path,
+) -> None:
+    """Join the parts of a sliding evaluation, in any order, into what one job would have left.
+
+    Raises ValueError for parts of different evaluations, and IllegalEvaluation or CheckFailed when the parts do not
+    cover each position exactly once.
+    """
+    parts = [files.read_json(path) for path in part_paths]
+    books = [files.read_json(path) for path in part_checks_paths]
+    check_parts(parts, part_paths)
+    dataset = Dataset.open(data_json)
+    settings = SlidingSettings.model_validate(parts[0]["settings"])
+    num_positions = len(dataset.validation) - 1
+    covered = num_positions if settings.max_positions is None else min(num_positions, settings.max_positions)
+    events = sorted(tuple(event) for book in books for event in book["events"])
+    ledger = Ledger.replay(covered, events, None)
+    score = Score(
+        nats=math.fsum(part["nats"] for part in parts),
+        tokens=sum(part["tokens"] for part in parts),
+        bytes=sum(part["bytes"] for part in parts),
+    )
+    files.write_json(checks_path, merged_checks(books, ledger, score, settings, dataset))
+    seconds = sum(part["seconds"] for part in parts)
+    record = {
+        **parts[0],
+        **figures(score),
+        "partial": score.tokens < num_positions,
+        "seconds": seconds,
+        "tokens_per_second": score.tokens / seconds,
+        "ledger": ledger.proof(),
+        "roundtrip": next(part["roundtrip"] for part in parts if part["shard"][0] == 0),
+        "parts": [{key: part[key] for key in ("shard", "seconds", "host", "slurm_job_id")} for part in parts],
+        **provenance.run_record(),
+    }
+    del record["shard"]
+    if settings.keep_nats:
+        merge_nats([nats_path(path) for path in part_paths], nats_path(result_path))
+    files.write_json(result_path, record)
+
+
+def check_parts(parts: Sequence[dict[str, Any]], paths: Sequence[str | Path]) -> None:
+    """Refuse parts that are not all the shards of one evaluation of one artifact."""
+    for part, path in zip(parts, paths, strict=True):
+        if "shard" not in part:
+            raise ValueError(f"{path}: a whole result, not one shard of several")
+        for key in ("artifact_sha256", "settings", "commit"):
+            if part[key] != parts[0][key]:
+                raise ValueError(f"{path}: {key} is {part[key]}, but {parts[0][key]} in {paths[0]}")
+    count = parts[0]["shard"][1]
+    found = sorted(part["shard"] for part in parts)
+    if found != [[index, count] for index in range(count)]:
+        indices = ", ".join(str(index) for index, _ in found)
+        raise ValueError(f"{count} shards are to be merged, numbered from 0, but these were given: {indices}")
+
+
+def merged_checks(
+    books: Sequence[dict[str, Any]], ledger: Ledger, score: Score, settings: SlidingSettings, dataset: Dataset
+) -> dict[str, Any]:
+    """Content of checks.json for the merged result: what every part passed, and the rules that only all can show."""
+    record = dataset.record["validation"]
+    renewed = {
+        3: checks.score_before_update(ledger.events),
+        4: checks.scored_once(ledger.times_scored, 0, len(ledger.times_scored)),
+        5: checks.no_update_after_last_score(ledger.events),
+        8: checks.whole_validation_set(score, record["tokens"], record["bytes_scored"], settings.max_positions),
+    }
+    listed = [{**check, "evidence": renewed.get(check["rule"], check["evidence"])} for check in books[0]["checks"]]
+    return {**books[0], "checks": listed, "events": [list(event) for event in ledger.events]}

@@ -1,0 +1,167 @@
+"""Runs the checks that belong to an evaluation, before its figures are written (spec/legality.md)."""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from flowgolf.data.byte_count import ByteTable
+from flowgolf.data.dataset import Dataset
+from flowgolf.evaluate import checks
+from flowgolf.evaluate.checks import CheckFailed
+from flowgolf.evaluate.ledger import Ledger
+from flowgolf.evaluate.score import slide
+from flowgolf.evaluate.score_first import ScoreFirst
+from flowgolf.evaluate.settings import LegalTTTSettings, SlidingSettings, WindowSettings
+from flowgolf.model.gpt import GPT
+from flowgolf.model.roundtrip import Score, TokenStream
+
+SAMPLE_WINDOW = 128
+SAMPLE_WINDOWS = 4
+
+Evaluate = Callable[[TokenStream], np.ndarray]
+
+
+class TokenArray:
+    """Tokens held in memory, read like shards."""
+
+    def __init__(self, tokens: np.ndarray) -> None:
+        """Hold `tokens` (time,)."""
+        self.tokens = tokens
+
+    def __len__(self) -> int:
+        """Number of tokens."""
+        return len(self.tokens)
+
+    def read(self, start: int, count: int) -> np.ndarray:
+        """Tokens `[start, start + count)`."""
+        return self.tokens[start : start + count].copy()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that the checks of one evaluation look at."""
+
+    gpt: GPT
+    """The model as the artifact gives it, before any adaptation."""
+    evaluations: Mapping[str, Evaluate]
+    """Short runs of the evaluation itself: a stream to the nats of each of its positions."""
+    sample: np.ndarray
+    """A few windows of validation tokens, (time,)."""
+    ledger: Ledger
+    """Of the run."""
+    span: tuple[int, int]
+    """Positions that the run had to score."""
+    score: Score | None
+    """Result of the run; None for one shard of several, which the merged result answers for."""
+    settings: WindowSettings
+    artifact_path: str
+    artifact_sha256: str
+    first_weights: int
+    """Checksum of the weights that scoring began with."""
+    dataset: Dataset
+    byte_table: ByteTable
+
+
+def causal(evidence: Evidence) -> str:
+    """Rule 1, on the model and on short runs of the evaluation with all its parts."""
+    parts = [checks.causal_model(evidence.gpt, evidence.sample)]
+    parts += [causal_run(name, run, evidence) for name, run in evidence.evaluations.items()]
+    return "; ".join(parts)
+
+
+def causal_run(name: str, evaluate: Evaluate, evidence: Evidence) -> str:
+    """Rule 1 for an evaluation: the nats of earlier tokens are the same bits when token t and all later ones change."""
+    tokens = evidence.sample
+    place = 5 * len(tokens) // 8  # inside the third of four windows
+    changed = tokens.copy()
+    changed[place:] = (changed[place:] + 1) % evidence.gpt.settings.vocab_size
+    before, after = evaluate(TokenArray(tokens)), evaluate(TokenArray(changed))
+    differing = np.flatnonzero(before[: place - 1] != after[: place - 1])
+    if len(differing):
+        raise CheckFailed(f"rule 1, causal: in {name}, position {differing[0]} sees a change of token {place}")
+    return f"{name} of {len(tokens) - 1} positions gives the same bits before a change of token {place}"
+
+
+def scored_all(evidence: Evidence) -> str:
+    """Rule 8, for a whole result."""
+    record, positions = evidence.dataset.record["validation"], evidence.settings.max_positions
+    if evidence.score is None:
+        return "a shard: the merged result answers for the whole"
+    return checks.whole_validation_set(evidence.score, record["tokens"], record["bytes_scored"], positions)
+
+
+def unseen(evidence: Evidence) -> str:
+    """Rule 7, from the data record."""
+    training, validation = (
+        [shard["sha256"] for shard in evidence.dataset.record[part]["shards"]] for part in ("train", "validation")
+    )
+    return checks.validation_unseen(training, validation)
+
+
+RULES: dict[int, tuple[str, Callable[[Evidence], str]]] = {
+    1: ("causal", causal),
+    2: ("full distribution", lambda it: checks.full_distribution(it.gpt, it.sample)),
+    3: ("score before update", lambda it: checks.score_before_update(it.ledger.events)),
+    4: ("each position once", lambda it: checks.scored_once(it.ledger.times_scored, *it.span)),
+    5: ("no update after the last score", lambda it: checks.no_update_after_last_score(it.ledger.events)),
+    6: (
+        "the artifact is scored",
+        lambda it: checks.artifact_is_scored(it.artifact_path, it.artifact_sha256, it.first_weights),
+    ),
+    7: ("validation unseen", unseen),
+    8: ("whole validation set", scored_all),
+    9: ("bytes exact", lambda it: checks.bytes_exact(it.dataset, it.byte_table)),
+    10: ("disjoint", lambda it: checks.disjoint(it.dataset)),
+    12: ("one forward pass", lambda it: checks.one_forward_pass(it.gpt, it.sample)),
+}
+"""Rules of spec/legality.md by number. Rule 11 (size) is the export's, 13 to 16 are the tables'."""
+
+
+def verify(evaluation: str, evidence: Evidence) -> dict[str, Any]:
+    """Content of checks.json: each rule with its evidence, and the event log. A broken rule raises `CheckFailed`."""
+    return {
+        "evaluation": evaluation,
+        "artifact_sha256": evidence.artifact_sha256,
+        "checks": [{"rule": rule, "name": name, "evidence": check(evidence)} for rule, (name, check) in RULES.items()],
+        "events": [list(event) for event in evidence.ledger.events],
+    }
+
+
+def sample_of(stream: TokenStream, seq_len: int) -> np.ndarray:
+    """The first tokens of a stream, enough for a few windows of at most 128 positions: (time,)."""
+    return stream.read(0, min(len(stream), SAMPLE_WINDOWS * min(seq_len, SAMPLE_WINDOW) + 1))
+
+
+def short_window(settings: WindowSettings, sample: np.ndarray) -> dict[str, Any]:
+    """Changes that fit an evaluation's settings to the sample."""
+    seq_len = min(settings.seq_len, SAMPLE_WINDOW, (len(sample) - 1) // SAMPLE_WINDOWS)
+    stride = max(1, min(settings.stride, seq_len // 2))
+    return {"seq_len": seq_len, "stride": stride, "max_positions": None, "batch_windows": SAMPLE_WINDOWS}
+
+
+def short_slides(gpt: GPT, settings: SlidingSettings, sample: np.ndarray) -> dict[str, Evaluate]:
+    """Sliding evaluation and the roundtrip (windows that do not overlap) at the size of the sample."""
+    changes = short_window(settings, sample)
+    sliding = settings.model_copy(update=changes)
+    roundtrip = settings.model_copy(update={**changes, "stride": changes["seq_len"]})
+    return {
+        "sliding": lambda stream: slide(gpt, stream, sliding)[1],
+        "roundtrip": lambda stream: slide(gpt, stream, roundtrip)[1],
+    }
+
+
+def short_ttt(gpt: GPT, byte_table: ByteTable, settings: LegalTTTSettings, sample: np.ndarray) -> dict[str, Evaluate]:
+    """Legal test-time training of a copy of the model at the size of the sample: one window a chunk, one epoch."""
+    changes = short_window(settings, sample)
+    short = settings.model_copy(update={**changes, "chunk_tokens": changes["seq_len"], "epochs": 1})
+
+    def run(stream: TokenStream) -> np.ndarray:
+        trial = ScoreFirst(copy.deepcopy(gpt), stream, byte_table, short)
+        while not trial.finished:
+            trial.run_chunk()
+        return trial.nats
+
+    return {"legal_ttt": run}

@@ -1,0 +1,73 @@
+"""Rule export: a checkpoint becomes the file that is measured, and `load` reads it back."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from flowgolf import provenance
+from flowgolf.export import container
+from flowgolf.export.pack import Packer
+from flowgolf.export.plan import DoesNotFitError, forced_plan, plans, search
+from flowgolf.export.record import export_record
+from flowgolf.export.settings import ExportSettings
+from flowgolf.export.unpack import Artifact, unpack
+from flowgolf.files import write_json
+
+
+def export(
+    checkpoint_path: str | Path, settings: ExportSettings, artifact_path: str | Path, record_path: str | Path
+) -> dict[str, Any]:
+    """Quantise and compress a checkpoint under the cap; write the artifact and its record, return the record.
+
+    ValueError if the weights are not finite, a forced plan names a block that is not there, or nothing fits.
+    """
+    packer = Packer(*read_checkpoint(checkpoint_path), settings)
+    candidates = plans(packer.num_layers) if settings.plan is None else [forced_plan(packer.num_layers, settings.plan)]
+    levels = [None] if settings.codec == "range" else settings.levels
+    room_bytes = settings.cap_bytes - settings.code_bytes
+    try:
+        chosen, attempts = search(candidates, levels, packer.size_bytes, room_bytes)
+    except DoesNotFitError as error:
+        raise DoesNotFitError(f"{checkpoint_path}: cap_bytes {settings.cap_bytes}: {error}") from None
+    container.write(artifact_path, packer.file_bytes(chosen.plan, chosen.level))
+    artifact = load(artifact_path)
+    record = export_record(packer, chosen, attempts) | {
+        "artifact_sha256": artifact.sha256,
+        "artifact_name": Path(artifact_path).name,
+        **provenance.run_record(),
+    }
+    write_json(record_path, record)
+    return record
+
+
+def load(path: str | Path) -> Artifact:
+    """Weights of an artifact as float32, its model settings and its SHA-256; any other file is a ValueError."""
+    header, payload, sha256 = container.read(path)
+    try:
+        return unpack(header, payload, sha256)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Model settings and float32 weights of a safetensors file; weights that are not finite are a ValueError."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, the file is no dict
+    except SafetensorError as error:
+        raise ValueError(f"{path}: not a safetensors checkpoint ({error})") from None
+    if "model" not in metadata:
+        raise ValueError(f"{path}: the checkpoint carries no model settings (metadata key 'model')")
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            raise ValueError(f"{path}: {name} holds {tensor.dtype}; weights are floating point")
+        if not tensor.numel():
+            raise ValueError(f"{path}: {name} of shape {list(tensor.shape)} holds no weights")
+        num_bad = int((~tensor.isfinite()).sum())
+        if num_bad:
+            raise ValueError(f"{path}: {name} has {num_bad} values that are not finite")
+    return json.loads(metadata["model"]), {name: tensor.float() for name, tensor in tensors.items()}

@@ -1,0 +1,87 @@
+"""Which blocks fall from int6 to int5, and the search for the fewest that fit (spec/export.md)."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Bits = Literal[5, 6]
+Plan = dict[int, Bits]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One plan at one level."""
+
+    plan: Plan
+    level: int | None
+    bytes_weights: int
+
+    @property
+    def int5_layers(self) -> list[int]:
+        """Blocks in int5, ascending."""
+        return int5_layers(self.plan)
+
+
+class DoesNotFitError(ValueError):
+    """No attempt met the cap."""
+
+
+def int5_layers(plan: Plan) -> list[int]:
+    """Blocks in int5, ascending."""
+    return sorted(layer for layer, bits in plan.items() if bits == 5)
+
+
+def downgrade_order(num_layers: int) -> list[int]:
+    """Blocks from the middle outward: mid, mid+1, mid-1, mid+2, ... with mid = num_layers // 2."""
+    middle = num_layers // 2
+    return sorted(range(num_layers), key=lambda layer: (abs(layer - middle), -layer))
+
+
+def plans(num_layers: int) -> Iterator[Plan]:
+    """All int6, then one more int5 block each time."""
+    order = downgrade_order(num_layers)
+    for num_int5 in range(num_layers + 1):
+        yield {layer: 5 if layer in order[:num_int5] else 6 for layer in range(num_layers)}
+
+
+def forced_plan(num_layers: int, forced: Mapping[int, Bits]) -> Plan:
+    """The plan that a user asks for; blocks not mentioned are int6, blocks that do not exist a ValueError."""
+    unknown = sorted(set(forced) - set(range(num_layers)))
+    if unknown:
+        raise ValueError(
+            f"plan: block {unknown[0]} does not exist; the model has {num_layers} blocks, 0 to {num_layers - 1}"
+        )
+    return {layer: forced.get(layer, 6) for layer in range(num_layers)}
+
+
+def search(
+    candidates: Iterable[Plan],
+    levels: Sequence[int | None],
+    size_bytes: Callable[[Plan, int | None], int],
+    room_bytes: int,
+) -> tuple[Attempt, list[Attempt]]:
+    """First attempt of at most `room_bytes`, every level of a plan before the next plan, and all attempts made.
+
+    If none fits, DoesNotFitError tells the smallest attempt and what it lacks.
+    """
+    attempts: list[Attempt] = []
+    for plan in candidates:
+        for level in levels:
+            attempts.append(Attempt(plan, level, size_bytes(plan, level)))
+            if attempts[-1].bytes_weights <= room_bytes:
+                return attempts[-1], attempts
+    best = min(attempts, key=lambda attempt: attempt.bytes_weights)
+    shown = ", ".join(map(str, best.int5_layers)) or "none"
+    level_shown = "" if best.level is None else f" at level {best.level}"
+    raise DoesNotFitError(
+        f"the weights do not fit: the best plan tried (int5 blocks: {shown}{level_shown}) makes "
+        f"{best.bytes_weights} bytes, {best.bytes_weights - room_bytes} more than the {room_bytes} left beside the code"
+    )
+
+
+def neediest_plan(records: Iterable[Mapping[str, Any]]) -> Plan:
+    """Plan with the most int5 blocks among export records (the first of equals): `plan` for a matched comparison."""
+    read = [{int(layer): bits for layer, bits in record["plan"].items()} for record in records]
+    if not read:
+        raise ValueError("matched plan: no export records to compare")
+    return max(read, key=lambda plan: len(int5_layers(plan)))

@@ -1,0 +1,135 @@
+"""From float weights to small integers and back, row by row (spec/export.md)."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Kind = Literal["int5", "int6", "int8", "float16", "float32"]
+
+INT8_CLIP_QUANTILE = 0.9999984  # spec/export.md: the clip of int8 rows
+SEARCH_QUANTILES = (0.999, 0.9995, 0.9999, 0.99999, 1.0)  # "GPTQ-lite": clips tried for each row
+SMALLEST_HALF = 2.0**-24  # smallest positive float16: keeps a scale above zero without a floor
+BLOCK_MATRIX = re.compile(r"blocks\.(\d+)\.(attn|mlp)\.")
+CONTROL = re.compile(r"gate|scale|lambda|_mix|q_gain|skip_weights")
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """Integers of a tensor and the scale of each row."""
+
+    q: Tensor
+    """int8, shape of the tensor."""
+    scale: Tensor
+    """float16, one per row: (prod of all dimensions but the last,)."""
+    clip: Tensor
+    """float32, one per row: largest magnitude that the grid was made for."""
+
+
+def block_of(name: str) -> int | None:
+    """Block that an attention or MLP tensor belongs to; None for every other tensor."""
+    match = BLOCK_MATRIX.match(name)
+    return int(match[1]) if match else None
+
+
+def kind_of(name: str, tensor: Tensor, passthrough_max_elements: int) -> Kind:
+    """How a tensor is stored before any downgrade: float16 and float32 keep values, int6 and int8 quantise rows."""
+    if tensor.numel() <= passthrough_max_elements:
+        return "float16"
+    if CONTROL.search(name):
+        return "float32"
+    return "int6" if block_of(name) is not None and tensor.dim() == 2 else "int8"
+
+
+def quantize_rows(weight: Tensor, bits: int, scale_floor: bool = True, clip: str = "max") -> tuple[Tensor, Tensor]:
+    """Integers (int8, shape of `weight`) and scales (float16, per row) of a weight in 5 or 6 bits.
+
+    `clip` is `max` (the row's largest magnitude) or `search` (the quantile with the least squared error).
+    """
+    quantised = quantise(weight, bits, scale_floor, clip)
+    return quantised.q, quantised.scale
+
+
+def quantize_int8(weight: Tensor, scale_floor: bool = True) -> tuple[Tensor, Tensor]:
+    """Integers (int8, shape of `weight`) and scales (float16, per row), clipped at a high quantile of each row."""
+    quantised = quantise(weight, 8, scale_floor)
+    return quantised.q, quantised.scale
+
+
+def quantise(weight: Tensor, bits: int, scale_floor: bool = True, clip: str = "max") -> Quantised:
+    """Quantise each row of `weight` (last dimension) to `bits`; int8 always clips at its quantile."""
+    rows = as_rows(weight)
+    if bits == 8:
+        q, scale, limits = int8_rows(rows, scale_floor)
+    elif clip == "search":
+        q, scale, limits = searched_rows(rows, bits, scale_floor)
+    else:
+        limits = rows.abs().amax(dim=1)
+        q, scale = grid_rows(rows, limits, bits, scale_floor)
+    return Quantised(q.view(weight.shape), scale, limits)
+
+
+def dequantize(q: Tensor, scale: Tensor) -> Tensor:
+    """float32 weights, shape of `q`. Integer times float16 fits in float32 exactly: the same on every machine."""
+    return (as_rows(q) * scale.float()[:, None]).view(q.shape)
+
+
+def as_rows(tensor: Tensor) -> Tensor:
+    """float32 on the CPU as (rows, columns): the last dimension is the row, a vector is one row."""
+    columns = tensor.shape[-1] if tensor.dim() else 1
+    return tensor.detach().to("cpu", torch.float32).reshape(-1, columns)
+
+
+def grid_rows(rows: Tensor, limits: Tensor, bits: int, scale_floor: bool) -> tuple[Tensor, Tensor]:
+    """int5/int6: divide by the scale as float16 holds it, then round half to even."""
+    largest = 2 ** (bits - 1) - 1
+    scale = (limits / largest).clamp_min(least_scale(largest, scale_floor)).half()
+    q = (rows / scale.float()[:, None]).round().clamp(-largest - 1, largest)
+    return q.to(torch.int8), scale
+
+
+def int8_rows(rows: Tensor, scale_floor: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """int8: clip, divide by the float32 scale, and only then round the scale to float16."""
+    limits = row_quantile(rows.abs().sort(dim=1).values, INT8_CLIP_QUANTILE)
+    scale = (limits / 127).clamp_min(least_scale(127, scale_floor))
+    clipped = rows.clamp(-limits[:, None], limits[:, None])
+    q = (clipped / scale[:, None]).round().clamp(-127, 127)
+    return q.to(torch.int8), scale.half(), limits
+
+
+def searched_rows(rows: Tensor, bits: int, scale_floor: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """int5/int6 with, for each row, the clip of SEARCH_QUANTILES that leaves the least squared error."""
+    ordered = rows.abs().sort(dim=1).values
+    best_error = torch.full((len(rows),), torch.inf, dtype=torch.float64)
+    q, scale = torch.zeros_like(rows, dtype=torch.int8), torch.zeros(len(rows), dtype=torch.float16)
+    best_limits = torch.zeros(len(rows))
+    for quantile in reversed(SEARCH_QUANTILES):
+        limits = row_quantile(ordered, quantile)
+        candidate_q, candidate_scale = grid_rows(rows, limits, bits, scale_floor)
+        error = (rows.double() - dequantize(candidate_q, candidate_scale).double()).square().sum(dim=1)
+        better = error < best_error
+        q[better], scale[better], best_limits[better] = candidate_q[better], candidate_scale[better], limits[better]
+        best_error = torch.minimum(error, best_error)
+    return q, scale, best_limits
+
+
+def least_scale(largest: int, scale_floor: bool) -> float:
+    """Smallest scale of a row: the published floor 1/largest, or the smallest that float16 holds."""
+    return 1.0 / largest if scale_floor else SMALLEST_HALF
+
+
+def row_quantile(ordered: Tensor, quantile: float) -> Tensor:
+    """Quantile of each ascending row by linear interpolation, the values of `torch.quantile` (rows,).
+
+    Written as separate float32 operations, so that no machine fuses them into another rounding.
+    """
+    position = torch.tensor(quantile, dtype=torch.float32) * (ordered.shape[1] - 1)
+    below = int(position.floor())
+    weight = position - below
+    low, high = ordered[:, below], ordered[:, min(below + 1, ordered.shape[1] - 1)]
+    step = high - low
+    rising = weight * step
+    falling = (1 - weight) * step
+    return low + rising if weight < 0.5 else high - falling

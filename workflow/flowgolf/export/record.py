@@ -1,0 +1,97 @@
+"""What export.json says: sizes, plan, attempts, distance from the entropy, a row per tensor."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from flowgolf.export.layout import symbol_entropy_bytes
+from flowgolf.export.pack import Packer, bits_of
+from flowgolf.export.plan import Attempt
+from flowgolf.export.quantize import Kind, as_rows, dequantize
+from flowgolf.export.settings import ExportSettings
+
+
+def export_record(packer: Packer, chosen: Attempt, attempts: list[Attempt]) -> dict[str, Any]:
+    """Figures of an export. `over_entropy` is the share of the file above `entropy_bound_bytes`.
+
+    The bound is the order-0 entropy of the integers of each tensor and of the byte planes of scales and float tensors
+    (spec/export.md); lines grouped by spread can fall below it, since each group has statistics of its own.
+    """
+    settings = packer.settings
+    bytes_total = chosen.bytes_weights + settings.code_bytes
+    num_parameters = sum(tensor.numel() for tensor in packer.tensors.values())
+    bound = packer.entropy_bytes(chosen.plan)
+    return {
+        "settings": settings.model_dump(mode="json"),
+        "bytes_weights": chosen.bytes_weights,
+        "bytes_code": settings.code_bytes,
+        "bytes_total": bytes_total,
+        "cap_bytes": settings.cap_bytes,
+        "headroom_bytes": settings.cap_bytes - bytes_total,
+        "codec": settings.codec,
+        "level": chosen.level,
+        "plan": {str(layer): bits for layer, bits in chosen.plan.items()},
+        "int5_layers": chosen.int5_layers,
+        "plan_forced": settings.plan is not None,
+        "attempts": [attempt_record(attempt, settings) for attempt in attempts],
+        "parameters": num_parameters,
+        "bits_per_parameter": chosen.bytes_weights * 8 / num_parameters,
+        "entropy_bound_bytes": round(bound),
+        "over_entropy": chosen.bytes_weights / bound - 1,
+        "tensors": [
+            tensor_record(packer, name, kind, chosen.level) for name, kind in packer.kinds(chosen.plan).items()
+        ],
+    }
+
+
+def attempt_record(attempt: Attempt, settings: ExportSettings) -> dict[str, Any]:
+    """One line of the search."""
+    bytes_total = attempt.bytes_weights + settings.code_bytes
+    return {
+        "int5_layers": attempt.int5_layers,
+        "level": attempt.level,
+        "bytes_weights": attempt.bytes_weights,
+        "bytes_total": bytes_total,
+        "fits": bytes_total <= settings.cap_bytes,
+    }
+
+
+def tensor_record(packer: Packer, name: str, kind: Kind, level: int | None) -> dict[str, Any]:
+    """Storage, bytes, entropy and squared errors of a tensor.
+
+    `bytes` of a quantised tensor are its coded integers and its uncompressed scales (2 a row), of a float tensor its
+    uncompressed values; `entropy_bytes` likewise. `mse` is the mean squared error of the stored weights, `clip_loss`
+    the part of it that lies beyond the clip.
+    """
+    tensor = packer.tensors[name]
+    facts = {"name": name, "kind": kind, "shape": list(tensor.shape), "elements": tensor.numel()}
+    if not kind.startswith("int"):
+        stored = tensor.half() if kind == "float16" else tensor
+        size = stored.numel() * stored.element_size()
+        return {**facts, "bits": 8 * stored.element_size(), "bytes": size, "entropy_bytes": byte_entropy(stored),
+                "classes": 1, "mse": mean_square(tensor - stored.float()), "clip_loss": 0.0}  # fmt: skip
+    bits = bits_of(kind)
+    packed, rows = packer.pack(name, bits), as_rows(tensor)
+    error = tensor - dequantize(packed.quantised.q, packed.quantised.scale)
+    return {
+        **facts,
+        "bits": bits,
+        "bytes": len(packer.stream(name, bits, level)) + 2 * len(rows),
+        "entropy_bytes": packed.entropy_bytes + 2 * len(rows),
+        "classes": packed.grouping.num_classes,
+        "mse": mean_square(error),
+        "clip_loss": mean_square((rows.abs() - packed.quantised.clip[:, None]).clamp_min(0)),
+    }
+
+
+def byte_entropy(stored: Tensor) -> float:
+    """Order-0 entropy in bytes of each byte plane of a float tensor."""
+    planes = stored.reshape(-1, 1).contiguous().view(torch.uint8).numpy()
+    return sum(symbol_entropy_bytes(np.ascontiguousarray(planes[:, index])) for index in range(planes.shape[1]))
+
+
+def mean_square(error: Tensor) -> float:
+    """Mean of squares."""
+    return float(error.double().square().mean())

@@ -1,0 +1,126 @@
+"""Artifact bytes to weights; the sizes in the header have been checked against the file (container.py)."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from flowgolf.export.codec import Codec, range_decompress, zstd_decompress
+from flowgolf.export.container import Header, Plane, Span, TensorEntry
+from flowgolf.export.layout import Grouping, Symbols, restore, unpack_classes
+from flowgolf.export.plan import Plan
+from flowgolf.export.quantize import Kind, block_of, dequantize
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What an artifact holds."""
+
+    model: dict[str, Any]
+    """Settings of the model."""
+    tensors: dict[str, Tensor]
+    """float32 weights."""
+    sha256: str
+    """Of the file."""
+    codec: Codec
+    """Entropy coder of the integers."""
+    kinds: dict[str, Kind]
+    """Storage of each tensor."""
+
+    @property
+    def plan(self) -> Plan:
+        """Bits of each block that has quantised matrices."""
+        bits: Plan = {}
+        for name, kind in self.kinds.items():
+            block = block_of(name)
+            if block is not None and kind in ("int5", "int6"):
+                bits[block] = 5 if kind == "int5" else 6
+        return bits
+
+
+def unpack(header: Header, payload: memoryview, sha256: str) -> Artifact:
+    """Decode every tensor; anything inconsistent is a ValueError."""
+    integers = [entry for entry in header.tensors if entry.span]
+    num_rows = sum(entry.matrix_shape[0] for entry in integers)
+    scales = read_halves(header, payload, "scales_low", "scales_high", num_rows)
+    if not (scales > 0).all():
+        raise ValueError("a scale is not positive")
+    groupings = unpack_classes(
+        bytes(piece(payload, header.planes["classes"])),
+        [(entry.axis, entry.classes, entry.num_lines) for entry in integers],
+    )
+    tensors, digest = read_floats(header, payload), hashlib.sha256()
+    for entry, grouping in zip(integers, groupings, strict=True):
+        symbols = read_symbols(entry, payload, grouping, header.codec)
+        digest.update(symbols.tobytes())
+        row_scales, scales = scales[: len(symbols)], scales[len(symbols) :]
+        tensors[entry.name] = dequantize(to_integers(symbols, entry), torch.from_numpy(row_scales))
+    if digest.hexdigest() != header.symbols_sha256:
+        raise ValueError("the decoded integers differ from those that were stored")
+    ordered = {entry.name: tensors[entry.name] for entry in header.tensors}
+    return Artifact(header.model, ordered, sha256, header.codec, {entry.name: entry.kind for entry in header.tensors})
+
+
+def piece(payload: memoryview, span: Span) -> memoryview:
+    """A span of the payload."""
+    return payload[span.offset : span.offset + span.size]
+
+
+def read_symbols(entry: TensorEntry, payload: memoryview, grouping: Grouping, codec: Codec) -> Symbols:
+    """Symbols of a tensor (rows, columns)."""
+    assert entry.span is not None
+    data, (rows, columns) = bytes(piece(payload, entry.span)), entry.matrix_shape
+    try:
+        if codec == "zstd":
+            flat = zstd_decompress(data, rows * columns)
+        else:
+            line_size = columns if grouping.axis == 0 else rows
+            flat = range_decompress(data, [lines * line_size for lines in grouping.group_lines()])
+    except ValueError as error:
+        raise ValueError(f"{entry.name}: {error}") from None
+    return restore(np.frombuffer(flat, np.uint8), (rows, columns), grouping)
+
+
+def to_integers(symbols: Symbols, entry: TensorEntry) -> Tensor:
+    """Signed integers of the tensor's shape; a symbol outside its width is a ValueError."""
+    half = 2 ** (int(entry.kind.removeprefix("int")) - 1)
+    if symbols.size and symbols.max() >= 2 * half:
+        raise ValueError(f"{entry.name}: a symbol outside {entry.kind}")
+    shifted: Tensor = torch.from_numpy(symbols).to(torch.int16) - half
+    return shifted.to(torch.int8).reshape(entry.shape)
+
+
+def read_halves(header: Header, payload: memoryview, low: Plane, high: Plane, count: int) -> np.ndarray:
+    """float16 values from their two byte planes (count,)."""
+    planes = [zstd_decompress(bytes(piece(payload, header.planes[plane])), count) for plane in (low, high)]
+    return join_planes(b"".join(planes), np.dtype("<f2"), low)
+
+
+def join_planes(data: bytes, dtype: np.dtype, place: str) -> np.ndarray:
+    """Values from their byte planes; one that is not finite is a ValueError."""
+    planes = np.frombuffer(data, np.uint8).reshape(dtype.itemsize, -1)
+    values = np.ascontiguousarray(planes.T).view(dtype).reshape(-1)
+    if not np.isfinite(values).all():
+        raise ValueError(f"{place}: a value is not finite")
+    return values.astype(dtype.newbyteorder("="))
+
+
+def read_floats(header: Header, payload: memoryview) -> dict[str, Tensor]:
+    """Tensors that are stored as float16 or float32."""
+    tensors = {}
+    halves = [entry for entry in header.tensors if entry.kind == "float16"]
+    floats = [entry for entry in header.tensors if entry.kind == "float32"]
+    num_halves, num_floats = (sum(entry.num_elements for entry in entries) for entries in (halves, floats))
+    half_values = read_halves(header, payload, "halves_low", "halves_high", num_halves)
+    float_bytes = zstd_decompress(bytes(piece(payload, header.planes["floats"])), 4 * num_floats)
+    float_values = join_planes(float_bytes, np.dtype("<f4"), "floats")
+    for entries, values in ((halves, half_values), (floats, float_values)):
+        start = 0
+        for entry in entries:
+            part = values[start : start + entry.num_elements].astype(np.float32)
+            tensors[entry.name] = torch.from_numpy(part).reshape(entry.shape)
+            start += entry.num_elements
+    return tensors

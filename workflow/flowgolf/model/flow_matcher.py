@@ -1,0 +1,70 @@
+"""Native flow matcher: optimal-transport conditional flow matching on the final hidden state.
+
+Formulas: spec/model.md, "Native flow matcher" (Lipman et al., arXiv 2210.02747; Tong et al., arXiv 2302.00482).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from flowgolf.model.initial import Part, Streams, chosen_
+from flowgolf.model.settings import FlowMatcherSettings
+
+GATE_START = -5.0  # sigmoid: 0.0067
+FREQUENCY_BASE = 10000.0
+
+
+class FlowMatcher(Part):
+    """Velocity `v_out(gelu(v_in(x) + time(t)))`, its gated correction at t = 1 and its training loss."""
+
+    def __init__(self, settings: FlowMatcherSettings, dim: int) -> None:
+        """`dim` is the model dimension, even."""
+        super().__init__()
+        self.init, self.dim = settings.init, dim
+        self.v_in = nn.Linear(dim, settings.hidden_dim)
+        self.time_proj = nn.Sequential(nn.Linear(dim, settings.hidden_dim), nn.GELU())
+        self.v_out = nn.Linear(settings.hidden_dim, dim, bias=False)
+        self.gate = nn.Parameter(torch.empty(()))
+
+    def start(self, streams: Streams) -> None:
+        """Input weights as the setting `init` says, biases and output 0, gate -5."""
+        for name in ("v_in", "time_proj.0"):
+            layer = self.get_submodule(name)
+            chosen_(layer.get_parameter("weight"), streams(f"{name}.weight"), self.init)
+            layer.get_parameter("bias").zero_()
+        self.v_out.weight.zero_()
+        self.gate.fill_(GATE_START)
+
+    def time_features(self, t: Tensor) -> Tensor:
+        """`[sin(t w), cos(t w)]` of t (...,): (..., dim)."""
+        half = self.dim // 2
+        steps = torch.arange(half, dtype=torch.float32, device=t.device)
+        frequencies = FREQUENCY_BASE ** (-steps / max(half - 1, 1))
+        angles = t.float().unsqueeze(-1) * frequencies
+        return torch.cat((angles.sin(), angles.cos()), dim=-1)
+
+    def velocity(self, x: Tensor, t: Tensor) -> Tensor:
+        """Velocity at x (batch, time, dim) and flow time t, (batch, time) or one value for all positions."""
+        velocity: Tensor = self.v_out(F.gelu(self.v_in(x) + self.time_proj(self.time_features(t))))
+        return velocity
+
+    def correction(self, x: Tensor) -> Tensor:
+        """`sigmoid(gate) * v(x, 1)`, (batch, time, dim)."""
+        return torch.sigmoid(self.gate) * self.velocity(x, torch.ones((), device=x.device))
+
+    def loss(self, x: Tensor, t: Tensor, z: Tensor) -> Tensor:
+        """Mean squared error of the velocity on the way from noise z to x, for given draws; x gets no gradient.
+
+        x and z are (batch, time, dim), t is (batch, time) in [0, 1]; `x_t = (1-t) z + t x`, target `x - z`.
+        """
+        x = x.detach().float()
+        x_t = torch.lerp(z, x, t.unsqueeze(-1))
+        return F.mse_loss(self.velocity(x_t, t).float(), x - z)
+
+
+def draws(shape: torch.Size, generator: torch.Generator | None, device: torch.device) -> tuple[Tensor, Tensor]:
+    """t uniform (batch, time) and z normal (batch, time, dim) for hidden states of `shape`, in this order."""
+    source = device if generator is None else generator.device
+    t = torch.rand(shape[:2], generator=generator, device=source)
+    z = torch.randn(shape, generator=generator, device=source)
+    return t.to(device), z.to(device)

@@ -1,0 +1,26 @@
+"""Feed-forward layer with a squared leaky ReLU (spec/model.md, MLP)."""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from flowgolf.model.initial import Part, Streams, linear_
+
+
+class MLP(Part):
+    """`proj(leaky_relu(fc(x), 0.5)^2)`."""
+
+    def __init__(self, dim: int, hidden_dim: int) -> None:
+        """`dim` in and out, `hidden_dim` between."""
+        super().__init__()
+        self.fc = nn.Linear(dim, hidden_dim, bias=False)
+        self.proj = nn.Linear(hidden_dim, dim, bias=False)
+
+    def start(self, streams: Streams) -> None:
+        """`fc` by the rule, `proj` 0."""
+        linear_(self.fc.weight, streams("fc.weight"))
+        self.proj.weight.zero_()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, time, dim) -> the same shape."""
+        projected: Tensor = self.proj(F.leaky_relu(self.fc(x), negative_slope=0.5).square())
+        return projected

@@ -1,0 +1,1 @@
+"""Records to results: collection, statistics, tables, figures, status."""

@@ -1,0 +1,67 @@
+"""The tables of a study, made at any moment from whatever records exist."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from flowgolf.files import replacing
+from flowgolf.report.ablation import sweep_table, two_by_two_table
+from flowgolf.report.checks import check, commit_notes
+from flowgolf.report.collect import Results, collect_results
+from flowgolf.report.compare import compare_table
+from flowgolf.report.effects import effects_table
+from flowgolf.report.metrics import EVALUATIONS, partial_runs
+from flowgolf.report.names import SUMMARY
+from flowgolf.report.published import PUBLISHED, published_results
+from flowgolf.report.render import Table, markdown, write_table
+from flowgolf.report.runs import export_table, trajectory_table
+from flowgolf.report.seeds import seeds_table
+
+
+def tables(manifest_path: str | Path, out_dir: str | Path, published_dir: str | Path = PUBLISHED) -> None:
+    """Write every table of a study as CSV, Markdown and LaTeX, and `summary.md` with the main ones.
+
+    The file names are those of `names.table_names`. Records that break rules 13, 14 or 16 are a ValueError.
+    """
+    results = collect_results(manifest_path)
+    check(results)
+    for table in study_tables(results, published_results(published_dir)):
+        write_table(table, Path(out_dir))
+    with replacing(Path(out_dir) / SUMMARY) as path:
+        path.write_text(main_text(results))
+
+
+def study_tables(results: Results, published: Results) -> list[Table]:
+    """All tables of a study, in the order in which they are read; each says so when the runs' commits differ."""
+    evaluated = [
+        seeds_table(results),
+        two_by_two_table(results),
+        effects_table(results),
+        *(sweep_table(results, sweep) for sweep in results.manifest["sweeps"]),
+        export_table(results),
+        compare_table(results, published),
+    ]
+    made = [*(with_partial(table, results) for table in evaluated), trajectory_table(results)]
+    return [with_commits(table, results) for table in made]
+
+
+def with_partial(table: Table, results: Results) -> Table:
+    """The table with a column that names the partial evaluations, so that its CSV says so too (rule 8)."""
+    partial = [metric for metric in EVALUATIONS if partial_runs(results, metric)]
+    return replace(table, frame=table.frame.assign(partial=", ".join(partial))) if partial else table
+
+
+def with_commits(table: Table, results: Results) -> Table:
+    """The table with a note when its runs were not all made by one committed state of the code."""
+    return replace(table, notes=[*table.notes, *commit_notes(results)])
+
+
+def main_text(results: Results) -> str:
+    """The main tables as Markdown: the study's question, the seeds of its named variants, the 2x2."""
+    main = [seeds_table(results, results.manifest["main_variants"]), two_by_two_table(results)]
+    heading = f"# {results.manifest['study']}\n\n{results.manifest['question']}\n"
+    return "\n".join([heading, *(markdown(with_commits(table, results)) for table in main)])
+
+
+def print_main(manifest_path: str | Path) -> None:
+    """Print the main tables to the terminal, from whatever records exist."""
+    print(main_text(collect_results(manifest_path)))

@@ -1,0 +1,1 @@
+"""Training: optimisers, schedule, averaging, the loop and its resumable state."""

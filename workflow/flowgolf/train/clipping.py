@@ -1,0 +1,24 @@
+"""Gradient clipping over all parameters together (spec/training.md, Schedule)."""
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+NORM_OFFSET = 1e-6  # as torch.nn.utils.clip_grad_norm_
+
+
+@torch.no_grad()
+def clip_gradients(parameters: Iterable[Tensor], max_norm: float) -> float:
+    """Scale all gradients so that their common norm is at most `max_norm`; returns the norm before.
+
+    Unlike torch's own, whose last bits depend on how many tensors there are, the sum is rounded once: a part whose
+    gradients are all zero does not change how the others train.
+    """
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norms = torch.stack(torch._foreach_norm(gradients)).tolist()
+    norm = math.sqrt(math.fsum(value * value for value in norms))
+    if norm + NORM_OFFSET > max_norm:
+        torch._foreach_mul_(gradients, max_norm / (norm + NORM_OFFSET))
+    return norm

@@ -1,0 +1,73 @@
+"""What the processes of one run exchange (spec/training.md, Many GPUs)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.nn import functional as F
+
+from flowgolf.train.muon import newton_schulz
+
+
+class LostContactError(RuntimeError):
+    """Another process of the run is gone; its own error says why."""
+
+
+@contextmanager
+def exchange() -> Iterator[None]:
+    """Tell a broken connection apart from errors of this process's own."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise LostContactError(f"lost contact with the other processes of the run ({error})") from error
+
+
+class Ranks:
+    """This process's place among `count` equal ones; a process alone exchanges nothing."""
+
+    def __init__(self, rank: int = 0, count: int = 1) -> None:
+        """With `count` > 1 the default process group of torch.distributed must exist."""
+        self.rank, self.count = rank, count
+
+    @property
+    def first(self) -> bool:
+        """Whether this process is the one that writes, validates and prints."""
+        return self.rank == 0
+
+    def share(self, count: int) -> range:
+        """Which of `count` equal pieces this process takes; `count` is a multiple of the number of processes."""
+        size = count // self.count
+        return range(self.rank * size, (self.rank + 1) * size)
+
+    def sum(self, tensors: list[Tensor]) -> None:
+        """Replace float32 tensors by their sums over all processes, in one exchange."""
+        if self.count == 1:
+            return
+        flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+        with exchange():
+            dist.all_reduce(flat)
+        parts = flat.split([tensor.numel() for tensor in tensors])
+        torch._foreach_copy_(tensors, [part.view_as(tensor) for part, tensor in zip(parts, tensors, strict=True)])
+
+    def largest(self, values: list[float], device: torch.device) -> list[float]:
+        """The largest of each value over all processes."""
+        if self.count == 1:
+            return values
+        agreed = torch.tensor(values, dtype=torch.float64, device=device)
+        with exchange():
+            dist.all_reduce(agreed, dist.ReduceOp.MAX)
+        return agreed.tolist()
+
+    def orthogonalise(self, matrices: Tensor) -> Tensor:
+        """Newton-Schulz of a batch (count, rows, columns), each process its share."""
+        if self.count == 1:
+            return newton_schulz(matrices)
+        size = -(-len(matrices) // self.count)
+        padded = F.pad(matrices, (0, 0, 0, 0, 0, size * self.count - len(matrices)))  # zeros stay zeros
+        gathered = torch.empty_like(padded)
+        own = newton_schulz(padded[self.rank * size : (self.rank + 1) * size].contiguous())
+        with exchange():
+            dist.all_gather_into_tensor(gathered, own)
+        return gathered[: len(matrices)]

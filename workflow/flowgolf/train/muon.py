@@ -1,0 +1,93 @@
+"""Muon: momentum, then each matrix's update made nearly orthogonal by Newton-Schulz (spec/training.md, Muon).
+
+Not torch.optim.Muon: it averages the momentum instead of summing it, always orthogonalises in bfloat16, and takes one
+matrix at a time, so its numbers are others and at small widths it is slower (benchmarks/muon.py).
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+ITERATIONS = 5
+NORM_OFFSET = 1e-7
+
+
+def newton_schulz(matrices: Tensor) -> Tensor:
+    """Bring the singular values of wide matrices (count, rows <= columns, columns) near 1; same shape and dtype.
+
+    bfloat16 on CUDA, float32 elsewhere.
+    """
+    a, b, c = COEFFICIENTS
+    x: Tensor = matrices / (torch.linalg.matrix_norm(matrices, keepdim=True) + NORM_OFFSET)
+    if matrices.is_cuda:
+        x = x.bfloat16()
+    for _ in range(ITERATIONS):
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x.to(matrices.dtype)
+
+
+class Muon(torch.optim.Optimizer):
+    """`w *= 1 - lr*wd; w -= lr * sqrt(max(1, rows/columns)) * NS(g + m*buf)` with `buf = m*buf + g`.
+
+    Matrices that have one shape, as they are or transposed, are orthogonalised as one batch. `orthogonalise` may be
+    replaced by a function that shares a batch's matrices among processes.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float,
+        momentum: float,
+        weight_decay: float,
+        orthogonalise: Callable[[Tensor], Tensor] = newton_schulz,
+    ) -> None:
+        """`params` are matrices; rate and momentum may be changed in `param_groups` between steps."""
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        self.orthogonalise = orthogonalise
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.ndim != 2:
+                    raise ValueError(f"Muon updates matrices only, got a parameter of shape {tuple(weight.shape)}")
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Update every matrix that has a gradient."""
+        for group in self.param_groups:
+            self._step_group(group)
+
+    def _step_group(self, group: dict[str, Any]) -> None:
+        weights = [weight for weight in group["params"] if weight.grad is not None]
+        if not weights:
+            return
+        gradients = [weight.grad for weight in weights]
+        for weight in weights:
+            if not self.state[weight]:
+                self.state[weight]["momentum"] = torch.zeros_like(weight)
+        buffers = [self.state[weight]["momentum"] for weight in weights]
+        torch._foreach_mul_(buffers, group["momentum"])
+        torch._foreach_add_(buffers, gradients)
+        updates = list(torch._foreach_add(gradients, buffers, alpha=group["momentum"]))
+        torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
+        for positions in same_shape(updates).values():
+            batch = torch.stack([wide(updates[position]) for position in positions])
+            for position, update in zip(positions, self.orthogonalise(batch), strict=True):
+                rows, columns = weights[position].shape
+                scale = group["lr"] * max(1.0, rows / columns) ** 0.5
+                weights[position].sub_(update if rows <= columns else update.mT, alpha=scale)
+
+
+def wide(matrix: Tensor) -> Tensor:
+    """The matrix with no more rows than columns."""
+    return matrix if matrix.shape[0] <= matrix.shape[1] else matrix.mT
+
+
+def same_shape(matrices: list[Tensor]) -> dict[tuple[int, ...], list[int]]:
+    """Positions of the matrices that have the same shape once made wide, by that shape."""
+    batches: dict[tuple[int, ...], list[int]] = {}
+    for position, matrix in enumerate(matrices):
+        batches.setdefault(tuple(wide(matrix).shape), []).append(position)
+    return batches

@@ -1,0 +1,27 @@
+"""Learning-rate multiplier and Muon momentum over a run (spec/training.md, Schedule and Muon)."""
+
+
+def rate_multiplier(step: int, steps: int, warmdown_steps: int) -> float:
+    """1 until the last `warmdown_steps`, then linear towards 0 at `steps`."""
+    if step < steps - warmdown_steps:
+        return 1.0
+    return (steps - step) / warmdown_steps
+
+
+def rate_multiplier_in_time(
+    elapsed_seconds: float, max_seconds: float, seconds_per_step: float, warmdown_steps: int
+) -> float:
+    """1 until the remaining time is what `warmdown_steps` steps take, then linear towards 0 at `max_seconds`."""
+    remaining_seconds = max(max_seconds - elapsed_seconds, 0.0)
+    warmdown_seconds = warmdown_steps * seconds_per_step
+    if remaining_seconds >= warmdown_seconds:
+        return 1.0
+    return remaining_seconds / warmdown_seconds
+
+
+def muon_momentum(step: int, start: float, end: float, warmup_steps: int) -> float:
+    """Linear from `start` at step 0 to `end` at `warmup_steps`, then constant."""
+    if step >= warmup_steps:
+        return end
+    fraction = step / warmup_steps
+    return (1 - fraction) * start + fraction * end

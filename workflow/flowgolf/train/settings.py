@@ -1,0 +1,72 @@
+"""How a model is trained (spec/training.md)."""
+
+from pydantic import Field, model_validator
+
+from flowgolf.settings import Settings
+
+EXECUTION = ("devices", "threads", "compile", "tensorboard")
+"""Settings of how a run is computed, not of what: a saved state goes on under other values of these."""
+
+
+class TrainSettings(Settings):
+    """One training run; rates are those of the published study by default."""
+
+    steps: int = Field(7000, ge=1)
+    """Optimiser steps."""
+    batch_tokens: int = Field(786_432, ge=1)
+    """Tokens in one optimiser step, over all devices and micro-batches."""
+    micro_batches: int = Field(8, ge=1)
+    """Pieces a step's batch is read in; devices * gradient accumulation."""
+    warmdown_steps: int = Field(2800, ge=0)
+    """Last steps over which the rates fall linearly to 0."""
+    max_seconds: float | None = Field(None, gt=0)
+    """Wall-clock cap; with it the warm-down is placed in time. null: no cap."""
+    matrix_lr: float = Field(0.025, gt=0)
+    """Muon rate of the block matrices."""
+    embedding_lr: float = Field(0.035, gt=0)
+    """AdamW rate of the embeddings."""
+    scalar_lr: float = Field(0.025, gt=0)
+    """AdamW rate of everything else."""
+    weight_decay: float = Field(0.04, ge=0)
+    """Decoupled weight decay of every group."""
+    adam_beta1: float = Field(0.9, ge=0, lt=1)
+    """AdamW first-moment decay."""
+    adam_beta2: float = Field(0.95, ge=0, lt=1)
+    """AdamW second-moment decay."""
+    adam_eps: float = Field(1e-8, gt=0)
+    """AdamW denominator offset."""
+    muon_momentum: float = Field(0.99, ge=0, lt=1)
+    """Muon momentum once warmed up."""
+    muon_momentum_start: float = Field(0.92, ge=0, lt=1)
+    """Muon momentum at step 0."""
+    muon_momentum_warmup_steps: int = Field(1500, ge=0)
+    """Steps over which the momentum rises linearly."""
+    grad_clip_norm: float = Field(0.3, gt=0)
+    """Largest gradient norm over all parameters."""
+    ema_decay: float = Field(0.997, ge=0, lt=1)
+    """Decay of the weight average that is exported."""
+    val_every: int = Field(500, ge=1)
+    """Steps between validations with the raw weights."""
+    checkpoint_every: int = Field(500, ge=1)
+    """Steps between saved states that a killed run resumes from."""
+    devices: int = Field(1, ge=1)
+    """Processes that share a step, one a GPU (or so many on the CPU); a divisor of micro_batches."""
+    threads: int = Field(1, ge=1)
+    """CPU threads of each process; results repeat to the bit only for one count."""
+    compile: bool | None = None
+    """torch.compile of the training loss; null: on a GPU only."""
+    tensorboard: bool = False
+    """Also write TensorBoard event files, beside train.csv."""
+
+    @model_validator(mode="after")
+    def check_batch(self) -> "TrainSettings":
+        """Refuse a batch that does not split evenly."""
+        if self.batch_tokens % self.micro_batches:
+            raise ValueError(
+                f"batch_tokens: {self.batch_tokens} is not a multiple of micro_batches {self.micro_batches}"
+            )
+        if self.micro_batches % self.devices:
+            raise ValueError(f"devices: {self.devices} does not divide micro_batches {self.micro_batches}")
+        if self.warmdown_steps > self.steps:
+            raise ValueError(f"warmdown_steps: {self.warmdown_steps} is more than steps {self.steps}")
+        return self

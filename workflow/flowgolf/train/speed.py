@@ -1,0 +1,62 @@
+"""How fast a run was, in the field's measures."""
+
+import resource
+import time
+from typing import Any
+
+import torch
+
+from flowgolf.model.gpt import GPT
+from flowgolf.train.settings import TrainSettings
+
+PRODUCT_SIDE = 1024  # side of the square matrices whose product is the yardstick
+
+
+def flops_per_token(gpt: GPT) -> int:
+    """Arithmetic of training on one token, forward and backward: 6 N + 12 L D T (PaLM, appendix B).
+
+    N counts the weights that take part in matrix products, the output head included and look-up tables not.
+    """
+    settings = gpt.settings
+    tables = {"tok_emb.weight", "bigram.embed.weight", "ve_shared.embed.weight"}
+    products = sum(p.numel() for name, p in gpt.named_parameters() if p.ndim >= 2 and name not in tables)
+    if settings.tied_head:
+        products += settings.vocab_size * settings.dim
+    return 6 * products + 12 * settings.layers * settings.dim * settings.seq_len
+
+
+def product_flops_per_second(device: torch.device, dtype: torch.dtype, repeats: int = 3) -> float:
+    """Arithmetic rate of a large matrix product on this device (FLOP/s), the best of a few."""
+    left = torch.randn(PRODUCT_SIDE, PRODUCT_SIDE, device=device, dtype=dtype)
+    best = float("inf")
+    for _ in range(repeats + 1):
+        started = time.perf_counter()
+        (left @ left).sum().item()
+        best = min(best, time.perf_counter() - started)
+    return 2 * PRODUCT_SIDE**3 / best
+
+
+def peak_memory_bytes(device: torch.device) -> int:
+    """Largest memory held so far: of the GPU when there is one, else of the process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def speed_record(gpt: GPT, settings: TrainSettings, steps: int, elapsed_seconds: float) -> dict[str, Any]:
+    """Tokens per second, seconds per step, peak memory, and utilisation against a matrix product measured now."""
+    device = next(gpt.parameters()).device
+    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    tokens_per_second = steps * settings.batch_tokens / elapsed_seconds
+    product = product_flops_per_second(device, dtype)
+    return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+        "elapsed_seconds": round(elapsed_seconds, 3),
+        "seconds_per_step": elapsed_seconds / steps,
+        "tokens_per_second": tokens_per_second,
+        "flops_per_token": flops_per_token(gpt),
+        "product_flops_per_second": product,
+        "model_flops_utilisation": tokens_per_second * flops_per_token(gpt) / product,
+        "peak_memory_bytes": peak_memory_bytes(device),
+    }
