@@ -107,6 +107,20 @@ def test_quantised_names_that_do_not_match(tmp_path, settings, quantised):
         read(write_ptz(path, {"w": torch.zeros(1), "m": {}}), settings)
 
 
+def test_scales_that_do_not_fit_their_integers(tmp_path, settings, quantised):
+    quantised["w"]["tok_emb.weight.scale"] = torch.ones(3)
+    with pytest.raises(ValueError, match=r"tok_emb.weight has integers of shape \[\d+, \d+\] and scales of \[3\]"):
+        read(write_ptz(tmp_path / "model.int6.ptz", quantised), settings)
+
+
+def test_a_file_that_unpacks_without_bound_is_refused(tmp_path, settings):
+    path = tmp_path / "model.int6.ptz"
+    path.write_bytes(zstandard.compress(bytes(2**28 + 1), 1))
+    assert path.stat().st_size < 100_000
+    with pytest.raises(ValueError, match="model.int6.ptz: unpacks to more than 268435456 bytes"):
+        read(path, settings)
+
+
 def test_a_file_that_would_run_code_is_refused(tmp_path, settings):
     class Harmful:
         def __reduce__(self):

@@ -15,6 +15,7 @@ from flowgolf.model.gpt import GPT
 from flowgolf.model.settings import ModelSettings
 
 QUANTISED_SUFFIX = ".int6.ptz"
+MAX_CONTENT_BYTES = 2**28
 
 
 def read(path: str | Path, settings: ModelSettings) -> dict[str, Tensor]:
@@ -37,9 +38,12 @@ def decompressed(path: Path) -> bytes:
     """The content of a zstandard file."""
     try:
         with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as reader:
-            return reader.read()
+            content = reader.read(MAX_CONTENT_BYTES + 1)
     except zstandard.ZstdError as error:
         raise ValueError(f"{path}: not readable as zstandard ({error})") from None
+    if len(content) > MAX_CONTENT_BYTES:
+        raise ValueError(f"{path}: unpacks to more than {MAX_CONTENT_BYTES} bytes, ten times the published model")
+    return content
 
 
 def load_tensors(path: Path, content: bytes) -> dict[str, Any]:
@@ -64,6 +68,9 @@ def dequantised(path: Path, saved: dict[str, Any]) -> dict[str, Tensor]:
             weights[name] = stored.pop(name)
         elif f"{name}.q" in stored and f"{name}.scale" in stored:
             q, scale = stored.pop(f"{name}.q").float(), stored.pop(f"{name}.scale").float()
+            if scale.ndim and tuple(scale.shape) != tuple(q.shape[:1]):
+                shapes = f"{name} has integers of shape {list(q.shape)} and scales of {list(scale.shape)}"
+                raise ValueError(f"{path}: {shapes}; one scale, or one a row")
             weights[name] = q * scale.view(-1, *[1] * (q.ndim - 1)) if scale.ndim else q * scale
         else:
             raise ValueError(f"{path}: m names {name}, but w holds neither it nor its .q and .scale")
