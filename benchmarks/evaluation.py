@@ -60,7 +60,7 @@ def products(gpt: GPT, seq_len: int, num_scored: int) -> float:
 def matrix_rate() -> float:
     """Floating-point operations a second of a 1024^3 product, the best of several."""
     a = torch.randn(1024, 1024)
-    return 2 * 1024**3 / min(timed(lambda: a @ a)[0] for _ in range(8))
+    return 2 * 1024**3 / min(timed(lambda: a @ a)[0] for _ in range(50))
 
 
 def timed(work: Callable[[], object]) -> tuple[float, object]:

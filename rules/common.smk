@@ -71,6 +71,25 @@ def owned(stage, path):
     return owned_path
 
 
+def sliding_parts(wildcards, path):
+    """One output of every part of a sliding evaluation that several jobs share."""
+    shards = study.variants[wildcards.variant].evaluate.sliding.shards
+    return [path.format(variant=wildcards.variant, seed=wildcards.seed, part=part) for part in range(shards)]
+
+
+def bootstrap_pairs():
+    """For each seed and evaluation the results of the two arms of the 2x2, by name."""
+    outputs = {"sliding": rules.sliding.output.result, "legal_ttt": rules.legal_ttt.output.result}
+    return {
+        f"{stage} seed {seed}": [
+            path.format(variant=study.owner(stage, arm), seed=seed)
+            for arm in study.settings.report.two_by_two
+        ]
+        for stage, path in outputs.items()
+        for seed in study.settings.seeds
+    }
+
+
 def stage_outputs(stage, rule_output):
     """The paths of one output for every run that a stage computes."""
     return [rule_output.format(variant=run.variant, seed=run.seed) for run in study.stage_runs(stage)]
@@ -115,6 +134,7 @@ def manifest_text():
         "question": study.settings.question,
         "seeds": study.settings.seeds,
         **study.settings.report.model_dump(mode="json"),
+        "matched": [name for name, _ in study.matched_overrides()],
         "variants": study.overrides,
         "sweeps": sweeps,
         "runs": [located(run) for run in dict.fromkeys(study.runs)],

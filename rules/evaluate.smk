@@ -2,9 +2,17 @@
 
 in:  results/<study>/runs/<variant>/seed<seed>/export/artifact.bin
      results/<study>/data/data.json
-out: results/<study>/runs/<variant>/seed<seed>/sliding/{sliding,checks}.json
+out: results/<study>/runs/<variant>/seed<seed>/sliding/{sliding,checks}.json; with keep_nats sliding.npz
+     results/<study>/bootstrap.json                                 on request: the 2x2's arms over documents (keep_nats)
+     results/<study>/runs/<variant>/seed<seed>/sliding/parts/...    where evaluate.sliding.shards is more than 1
      results/<study>/runs/<variant>/seed<seed>/legal_ttt/{legal_ttt,checks}.json, legal_ttt.csv
 """
+
+SHARDED = {
+    name: run.evaluate.sliding.shards
+    for name, run in study.variants.items()
+    if run.evaluate.sliding.shards > 1
+}
 
 
 rule sliding:
@@ -16,6 +24,8 @@ rule sliding:
         checks=f"{RUN}/sliding/checks.json",
     log:
         f"{RESULTS}/logs/sliding/{{variant}}/seed{{seed}}.log",
+    wildcard_constraints:
+        variant=one_of(name for name in study.variants if name not in SHARDED),
     threads: lambda wildcards: study.variants[wildcards.variant].evaluate.sliding.threads
     params:
         settings=settings("sliding"),
@@ -25,6 +35,51 @@ rule sliding:
         "sliding-window score of {wildcards.variant} seed {wildcards.seed}"
     script:
         "../workflow/scripts/sliding.py"
+
+
+rule sliding_part:
+    input:
+        artifact=owned("export", rules.export.output.artifact),
+        data=rules.tokens.output.data,
+    output:
+        result=f"{RUN}/sliding/parts/{{part}}.json",
+        checks=f"{RUN}/sliding/parts/{{part}}.checks.json",
+    log:
+        f"{RESULTS}/logs/sliding_part/{{variant}}/seed{{seed}}.{{part}}.log",
+    wildcard_constraints:
+        variant=one_of(SHARDED),
+        part=r"\d+",
+    threads: lambda wildcards: study.variants[wildcards.variant].evaluate.sliding.threads
+    params:
+        settings=settings("sliding"),
+        code=code("sliding_part"),
+        failure=failure("sliding"),
+        shards=lambda wildcards: SHARDED[wildcards.variant],
+    message:
+        "part {wildcards.part} of the sliding-window score of {wildcards.variant} seed {wildcards.seed}"
+    script:
+        "../workflow/scripts/sliding_part.py"
+
+
+rule merge_sliding:
+    input:
+        results=lambda wildcards: sliding_parts(wildcards, rules.sliding_part.output.result),
+        checks=lambda wildcards: sliding_parts(wildcards, rules.sliding_part.output.checks),
+        data=rules.tokens.output.data,
+    output:
+        result=rules.sliding.output.result,
+        checks=rules.sliding.output.checks,
+    log:
+        f"{RESULTS}/logs/merge_sliding/{{variant}}/seed{{seed}}.log",
+    wildcard_constraints:
+        variant=one_of(SHARDED),
+    params:
+        code=code("merge_sliding"),
+        failure=failure("sliding"),
+    message:
+        "merge the sliding-window score of {wildcards.variant} seed {wildcards.seed}"
+    script:
+        "../workflow/scripts/merge_sliding.py"
 
 
 rule legal_ttt:
@@ -47,3 +102,20 @@ rule legal_ttt:
         "legal test-time training of {wildcards.variant} seed {wildcards.seed}"
     script:
         "../workflow/scripts/legal_ttt.py"
+
+
+rule bootstrap:
+    input:
+        [path for pair in bootstrap_pairs().values() for path in pair],
+    output:
+        record=f"{RESULTS}/bootstrap.json",
+    log:
+        f"{RESULTS}/logs/bootstrap.log",
+    params:
+        pairs=json.dumps(bootstrap_pairs()),
+        code=code("bootstrap"),
+        failure=f"{RESULTS}/failed/bootstrap.json",
+    message:
+        "paired bootstrap of the 2x2's arms over documents"
+    script:
+        "../workflow/scripts/bootstrap.py"

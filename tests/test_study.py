@@ -46,6 +46,23 @@ def test_null_turns_a_part_off(config):
     assert Study(config).variants["plain"].model.bigram is None
 
 
+def test_an_import_is_a_run_of_its_own_seed(config):
+    config["imports"] = {"imported": {"checkpoint": "model.pt", "seed": 7, "model": {"smear": False}}}
+    study = Study(config)
+    assert study.runs[-1] == Run("imported", 7)
+    assert study.stage_settings("train", "imported")["import"]["checkpoint"] == "model.pt"
+    assert not study.variants["imported"].model.smear
+
+
+def test_matched_plans_add_an_export_of_each_arm_and_no_training(config):
+    before = Study(config)
+    config["report"]["matched_plan"] = True
+    study = Study(config)
+    assert study.stage_runs("train") == before.stage_runs("train")
+    added = set(study.stage_runs("export")) - set(before.stage_runs("export"))
+    assert added == {Run(f"{arm}-plan=matched", seed) for arm in ("base", "nfm") for seed in (42, 1337, 2025)}
+
+
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
@@ -66,6 +83,7 @@ def test_null_turns_a_part_off(config):
         ("sweeps.loss_weight.values", ["a/b"], r"variants.nfm-loss_weight=a/b: a name takes letters"),
         ("variants.a b", {}, r"variants.a b: a name takes letters, digits"),
         ("report.reference", "bas", r"report.reference: no variant 'bas'; did you mean base\?"),
+        ("imports.nfm", {"checkpoint": "a.pt", "seed": 1}, r"imports.nfm: two variants are named 'nfm'"),
         ("seeds", [1, 1], r"seeds: \[1, 1\] names a seed twice"),
         ("base.model.xsa_layers", 6, r"base.model.xsa_layers: 6 is more than layers 5"),
         ("base.model.rope_dims", 7, r"base.model.rope_dims: 7 must be even and at most dim / heads = 16"),

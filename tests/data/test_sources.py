@@ -45,6 +45,7 @@ def zstd(content: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("name", "content"),
     [("a.jsonl", JSONL), ("a.jsonl.gz", gzip.compress(JSONL)), ("a.jsonl.zst", zstd(JSONL)), ("b.jsonl", JSONL[:-1])],
+    ids=["plain", "gzip", "zstd", "no newline at the end"],
 )
 def test_lines_are_documents(tmp_path: Path, name: str, content: bytes) -> None:
     assert read(write(tmp_path / name, content)) == TEXTS

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flowgolf.evaluate.bootstrap import document_differences, paired_bootstrap
+from flowgolf.evaluate.bootstrap import bootstrap, document_differences, paired_bootstrap
 from flowgolf.evaluate.record import write_nats
 from flowgolf.evaluate.verify import TokenArray
+from flowgolf.files import read_json
 
 NUM_DOCUMENTS = 30
 DOCUMENT_TOKENS = 40
@@ -71,3 +72,17 @@ def test_one_document_is_not_enough(tmp_path: Path, losses: np.ndarray) -> None:
     path = keep(tmp_path / "a.npz", losses[: DOCUMENT_TOKENS - 1], num_documents=1)
     with pytest.raises(ValueError, match="holds one document; a bootstrap over documents needs at least two"):
         paired_bootstrap(path, path)
+
+
+def test_pairs_of_results_are_compared_by_name(tmp_path: Path, losses: np.ndarray) -> None:
+    keep(tmp_path / "a.npz", losses)
+    keep(tmp_path / "b.npz", losses - 0.125)
+    bootstrap({"sliding seed 42": (tmp_path / "a.json", tmp_path / "b.json")}, tmp_path / "bootstrap.json")
+    comparison = read_json(tmp_path / "bootstrap.json")["comparisons"]["sliding seed 42"]
+    assert comparison["high"] < 0
+    assert comparison["num_documents"] == NUM_DOCUMENTS
+
+
+def test_results_without_kept_losses_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"a.json: no losses of positions beside it; set keep_nats: true"):
+        bootstrap({"sliding seed 42": (tmp_path / "a.json", tmp_path / "b.json")}, tmp_path / "bootstrap.json")

@@ -73,7 +73,7 @@ class Flatters(GPT):
         return 0.99 * super().token_losses(input_ids, target_ids, last)
 
     def training_loss(self, input_ids: Tensor, target_ids: Tensor, *_: Any, auxiliary: bool = True) -> TrainingLoss:
-        mean = self.token_losses(input_ids, target_ids).mean()
+        mean = self.token_losses(input_ids, target_ids).mean(dtype=torch.float64).float()
         return TrainingLoss(mean, mean, mean)
 
 
@@ -164,8 +164,9 @@ PLANTS: dict[str, tuple[int, str, Plant]] = {
             it, evaluations={"sly": lambda stream: trains_first(stream, it, study)}
         ),
     ),
-    spaces, boundary = table.leading_space, table.boundary
-    return replace(evidence, byte_table=ByteTable(table.piece_bytes + spaces, spaces, boundary))
+    "losses smaller than the probabilities": (
+        2, "probabilities of all tokens sum to", lambda it, *_: as_a(Flatters, it),
+    ),
     "training on positions that are scored later": (
         3, r"training on \[0, 96\) before all of it was scored",
         lambda it, *_: booked(it, [("score", 0, 64), ("update", 0, 96), ("score", 64, LENGTH)]),

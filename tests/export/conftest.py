@@ -49,9 +49,11 @@ def save(tmp_path: Path) -> Callable[[dict[str, Tensor]], Path]:
 def run_export(tmp_path: Path, save: Callable[[dict[str, Tensor]], Path]) -> Callable[..., tuple[dict[str, Any], Path]]:
     """Export weights with a limit of 40 elements and no code; gives the record and the artifact."""
 
-    def run(tensors: dict[str, Tensor], **settings: Any) -> tuple[dict[str, Any], Path]:
+    def run(
+        tensors: dict[str, Tensor], matched_plan_path: Path | None = None, **settings: Any
+    ) -> tuple[dict[str, Any], Path]:
         chosen = ExportSettings(**{"passthrough_max_elements": 40, "code_bytes": 0, **settings})
         artifact = tmp_path / "artifact.bin"
-        return export(save(tensors), chosen, artifact, tmp_path / "export.json"), artifact
+        return export(save(tensors), chosen, artifact, tmp_path / "export.json", matched_plan_path), artifact
 
     return run

@@ -12,7 +12,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from flowgolf.export.artifact import load, read_checkpoint
+from flowgolf.export.plan import match_plan
 from flowgolf.export.quantize import dequantize, quantize_int8, quantize_rows
+from flowgolf.files import write_json
 
 Weights = dict[str, Tensor]
 RunExport = Callable[..., tuple[dict[str, Any], Path]]
@@ -93,11 +95,32 @@ def test_a_forced_plan_is_kept_though_more_would_fit(weights: Weights, run_expor
     assert (record["int5_layers"], record["plan_forced"]) == ([0, 2], True)
 
 
+def test_a_matched_plan_is_that_of_the_neediest_record(
+    weights: Weights, run_export: RunExport, tmp_path: Path
+) -> None:
+    own, _ = run_export(weights)
+    needy, _ = run_export(weights, plan={0: 5, 2: 5})
+    records = [write(tmp_path / f"{name}.json", each) for name, each in [("own", own), ("needy", needy)]]
+    match_plan(records, tmp_path / "plan.json")
+    matched, _ = run_export(weights, matched_plan_path=tmp_path / "plan.json", plan="matched")
+    assert (own["int5_layers"], matched["int5_layers"]) == ([], [0, 2])
+
+
+def test_matched_without_a_plan_is_refused(weights: Weights, run_export: RunExport) -> None:
+    with pytest.raises(ValueError, match="export.plan is `matched`, and no matched plan is given"):
+        run_export(weights, plan="matched")
+
+
+def write(path: Path, record: dict[str, Any]) -> Path:
+    write_json(path, record)
+    return path
+
+
 @pytest.mark.parametrize("codec", ["zstd", "range"])
 def test_a_cap_that_cannot_be_met_fails_and_leaves_no_file(
     codec: str, weights: Weights, run_export: RunExport, tmp_path: Path
 ) -> None:
-    message = r"model\.safetensors: cap_bytes 900: .*int5 blocks: 0, 1, 2.* makes \d+ bytes, \d+ more than the 800 left"
+    message = r"cap_bytes 900 too small: .*int5 blocks: 0, 1, 2.* makes \d+ bytes, \d+ more than the 800 left.*model\.safe"
     with pytest.raises(ValueError, match=message):
         run_export(weights, cap_bytes=900, code_bytes=100, codec=codec)
     assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]

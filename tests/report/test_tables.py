@@ -54,6 +54,12 @@ def test_two_by_two_effects_and_interaction(study: Any, made: Any) -> None:
     assert table.loc["base", "ttt_effect_verdict"] == "effect at n = 3: lower bpb"
 
 
+def test_arms_with_one_plan_for_all_have_a_table_of_their_own(study: Any, made: Any) -> None:
+    assert "two_by_two_matched" not in made()
+    study.manifest["matched"] = ["nfm", "base"]
+    assert list(made()["two_by_two_matched"]["arm"]) == ["nfm", "base", "base - nfm"]
+
+
 def test_two_by_two_rests_on_the_seeds_that_all_cells_share(study: Any, made: Any, tmp_path: Path) -> None:
     study.remove("base", 1337, "legal_ttt")
     table = made()["two_by_two"].set_index("arm")

@@ -74,6 +74,8 @@ class ReportSettings(Settings):
     """Variant that differences are taken against."""
     two_by_two: list[str] = Field(["base", "nfm"], min_length=2, max_length=2)
     """The two variants of the variants-by-TTT table."""
+    matched_plan: bool = False
+    """Export these two once more with the bit plan of the neediest, so that neither pays for the other's size."""
 
 
 class StudySettings(Settings):
@@ -132,6 +134,9 @@ class Study:
                 raise self._error(f"imports.{name}", f"two variants are named '{name}'")
             derived.add(name)
             yield name, {"model": imported.model}
+        for name, override in self.matched_overrides():
+            derived.add(name)
+            yield name, override
         for sweep_name, sweep in self.settings.sweeps.items():
             where = f"sweeps.{sweep_name}"
             if sweep.of not in self.settings.variants:
@@ -145,6 +150,13 @@ class Study:
                     raise self._error(f"{where}.values", f"two variants are named '{name}'")
                 derived.add(name)
                 yield name, merge(self.settings.variants[sweep.of], nested(sweep.key, value))
+
+    def matched_overrides(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The arms of the 2x2 with one bit plan for all, when the report asks for them."""
+        if self.settings.report.matched_plan:
+            for arm in self.settings.report.two_by_two:
+                if arm in self.settings.variants:
+                    yield matched(arm), merge(self.settings.variants[arm], nested("export.plan", "matched"))
 
     def _resolve(self, name: str, override: dict[str, Any]) -> RunSettings:
         """The settings of one variant: the baseline with its difference merged in."""
@@ -168,7 +180,8 @@ class Study:
         return ConfigError(self.source, [f"{key}: {what}{hint}"])
 
     def _declared_runs(self) -> Iterator[Run]:
-        main = ((name, self.settings.seeds) for name in self.settings.variants)
+        named = [*self.settings.variants, *(name for name, _ in self.matched_overrides())]
+        main = ((name, self.settings.seeds) for name in named)
         swept = (
             (sweep_point(sweep.of, name, value), sweep.seeds)
             for name, sweep in self.settings.sweeps.items()
@@ -218,6 +231,11 @@ class Study:
             name: [sweep_point(sweep.of, name, value) for value in sweep.values]
             for name, sweep in self.settings.sweeps.items()
         }
+
+
+def matched(arm: str) -> str:
+    """Name of an arm exported with the matched plan: `nfm-plan=matched`."""
+    return f"{arm}-plan=matched"
 
 
 def sweep_point(of: str, sweep: str, value: Any) -> str:

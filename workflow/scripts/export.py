@@ -15,4 +15,5 @@ with job(snakemake.log[0], snakemake.params.failure, "export", variant, seed):
         settings=ExportSettings.model_validate_json(json.dumps(settings["export"])),
         artifact_path=snakemake.output.artifact,
         record_path=snakemake.output.record,
+        matched_plan_path=snakemake.input.get("plan"),
     )

@@ -1,10 +1,14 @@
 """Whether two arms differ on the same text: a paired bootstrap over documents, from the kept losses of positions."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+
+from flowgolf.evaluate.record import nats_path
+from flowgolf.files import write_json
 
 RESAMPLES_AT_ONCE = 64
 
@@ -67,3 +71,18 @@ def document_differences(first_path: str | Path, second_path: str | Path) -> tup
             raise ValueError(f"{first_path}: holds one document; a bootstrap over documents needs at least two")
         num_bytes = np.bincount(document, weights=first["bytes"], minlength=num_documents)
         return np.bincount(document, weights=difference, minlength=num_documents), num_bytes
+
+
+def bootstrap(pairs: Mapping[str, tuple[str | Path, str | Path]], record_path: str | Path) -> None:
+    """Rule `bootstrap`: compare pairs of results (first arm, second arm), by name; write a Comparison of each.
+
+    ValueError when a result was made without `keep_nats`.
+    """
+    comparisons = {}
+    for name, results in pairs.items():
+        first, second = map(nats_path, results)
+        for path, result in zip((first, second), results, strict=True):
+            if not path.exists():
+                raise ValueError(f"{result}: no losses of positions beside it; set keep_nats: true for this evaluation")
+        comparisons[name] = asdict(paired_bootstrap(first, second))
+    write_json(record_path, {"comparisons": comparisons})

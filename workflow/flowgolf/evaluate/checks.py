@@ -178,8 +178,9 @@ def one_forward_pass(gpt: GPT, tokens: np.ndarray) -> str:
         nats = gpt.token_losses(inputs, targets)
         trained = gpt.training_loss(inputs, targets, auxiliary=False).cross_entropy
         part = gpt.token_losses(inputs, targets, last=last)
-    if float(nats.mean()) != float(trained):
-        raise CheckFailed(f"rule 12, one forward pass: training sees {float(trained)}, scoring {float(nats.mean())}")
+    scored = nats.mean(dtype=torch.float64).float()  # as training takes its mean
+    if float(scored) != float(trained):
+        raise CheckFailed(f"rule 12, one forward pass: training sees {float(trained)}, scoring {float(scored)}")
     deviation = float((part - nats[:, -last:]).abs().max())
     if deviation > NATS_TOLERANCE:
         raise CheckFailed(f"rule 12, one forward pass: the last {last} positions scored alone differ by {deviation}")

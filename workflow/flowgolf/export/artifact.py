@@ -10,7 +10,7 @@ from torch import Tensor
 from flowgolf import provenance
 from flowgolf.export import container
 from flowgolf.export.pack import Packer
-from flowgolf.export.plan import DoesNotFitError, forced_plan, plans, search
+from flowgolf.export.plan import DoesNotFitError, candidate_plans, read_plan, search
 from flowgolf.export.record import export_record
 from flowgolf.export.settings import ExportSettings
 from flowgolf.export.unpack import Artifact, unpack
@@ -18,20 +18,29 @@ from flowgolf.files import write_json
 
 
 def export(
-    checkpoint_path: str | Path, settings: ExportSettings, artifact_path: str | Path, record_path: str | Path
+    checkpoint_path: str | Path,
+    settings: ExportSettings,
+    artifact_path: str | Path,
+    record_path: str | Path,
+    matched_plan_path: str | Path | None = None,
 ) -> dict[str, Any]:
     """Quantise and compress a checkpoint under the cap; write the artifact and its record, return the record.
 
+    `matched_plan_path` holds the plan to use where `settings.plan` is `matched`.
     ValueError if the weights are not finite, a forced plan names a block that is not there, or nothing fits.
     """
+    if settings.plan == "matched":
+        if matched_plan_path is None:
+            raise ValueError(f"{checkpoint_path}: export.plan is `matched`, and no matched plan is given")
+        settings = settings.model_copy(update={"plan": read_plan(matched_plan_path)})
     packer = Packer(*read_checkpoint(checkpoint_path), settings)
-    candidates = plans(packer.num_layers) if settings.plan is None else [forced_plan(packer.num_layers, settings.plan)]
+    candidates = candidate_plans(packer.num_layers, settings.plan)
     levels = [None] if settings.codec == "range" else settings.levels
     room_bytes = settings.cap_bytes - settings.code_bytes
     try:
         chosen, attempts = search(candidates, levels, packer.size_bytes, room_bytes)
     except DoesNotFitError as error:
-        raise DoesNotFitError(f"{checkpoint_path}: cap_bytes {settings.cap_bytes}: {error}") from None
+        raise DoesNotFitError(f"cap_bytes {settings.cap_bytes} too small: {error} ({checkpoint_path})") from None
     container.write(artifact_path, packer.file_bytes(chosen.plan, chosen.level))
     artifact = load(artifact_path)
     record = export_record(packer, chosen, attempts) | {

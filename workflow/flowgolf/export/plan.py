@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
+
+from flowgolf.files import read_json, write_json
 
 Bits = Literal[5, 6]
 Plan = dict[int, Bits]
@@ -54,6 +57,12 @@ def forced_plan(num_layers: int, forced: Mapping[int, Bits]) -> Plan:
     return {layer: forced.get(layer, 6) for layer in range(num_layers)}
 
 
+def candidate_plans(num_layers: int, forced: Mapping[int, Bits] | str | None) -> Iterator[Plan]:
+    """The plans to try: the forced one alone, or all of them."""
+    assert not isinstance(forced, str)
+    return plans(num_layers) if forced is None else iter([forced_plan(num_layers, forced)])
+
+
 def search(
     candidates: Iterable[Plan],
     levels: Sequence[int | None],
@@ -85,3 +94,14 @@ def neediest_plan(records: Iterable[Mapping[str, Any]]) -> Plan:
     if not read:
         raise ValueError("matched plan: no export records to compare")
     return max(read, key=lambda plan: len(int5_layers(plan)))
+
+
+def match_plan(record_paths: Sequence[str | Path], plan_path: str | Path) -> None:
+    """Rule `match_plan`: write the plan that all arms of a matched comparison are exported with, as {"plan": ...}."""
+    plan = neediest_plan(read_json(path) for path in record_paths)
+    write_json(plan_path, {"plan": {str(layer): bits for layer, bits in plan.items()}})
+
+
+def read_plan(path: str | Path) -> Plan:
+    """The plan that `match_plan` wrote."""
+    return {int(layer): bits for layer, bits in read_json(path)["plan"].items()}

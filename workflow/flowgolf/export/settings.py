@@ -24,5 +24,6 @@ class ExportSettings(Settings):
     """Row scale of int6/int5: the largest weight, or the quantile with the least squared error."""
     codec: Literal["zstd", "range"] = "zstd"
     """Entropy coder of the weights: zstd's Huffman stage, or a range coder that is smaller and slower (no levels)."""
-    plan: dict[int, Literal[5, 6]] | None = None
-    """Forced bits per block, e.g. {5: 5, 6: 5}; null searches for the fewest int5 blocks that fit."""
+    plan: dict[int, Literal[5, 6]] | Literal["matched"] | None = None
+    """Forced bits per block, e.g. {5: 5, 6: 5}; null searches for the fewest int5 blocks that fit.
+    `matched` takes the plan of the neediest arm of report.two_by_two."""

@@ -7,6 +7,7 @@ FIGURES = ("training_curves", "ttt_curves", "size_bpb", "effects", "artifact_byt
 TABLE_SUFFIXES = (".csv", ".md", ".tex", ".html")
 FIGURE_SUFFIXES = (".png", ".svg")
 SUMMARY = "summary.md"
+MATCHED = "two_by_two_matched"
 
 
 def sweep_name(sweep: str) -> str:
@@ -14,9 +15,9 @@ def sweep_name(sweep: str) -> str:
     return f"sweep_{sweep}"
 
 
-def table_names(sweeps: Iterable[str]) -> list[str]:
-    """File names of all tables of a study with these sweeps, the summary included."""
-    tables = [*TABLES, *(sweep_name(sweep) for sweep in sweeps)]
+def table_names(sweeps: Iterable[str], matched: bool = False) -> list[str]:
+    """File names of all tables of a study with these sweeps, the summary included; `matched`: with matched plans."""
+    tables = [*TABLES, *([MATCHED] if matched else []), *(sweep_name(sweep) for sweep in sweeps)]
     return [SUMMARY, *(table + suffix for table in tables for suffix in TABLE_SUFFIXES)]
 
 

@@ -10,7 +10,7 @@ from flowgolf.report.collect import Results, collect_results
 from flowgolf.report.compare import compare_table
 from flowgolf.report.effects import effects_table
 from flowgolf.report.metrics import EVALUATIONS, partial_runs
-from flowgolf.report.names import SUMMARY
+from flowgolf.report.names import MATCHED, SUMMARY
 from flowgolf.report.published import PUBLISHED, published_results
 from flowgolf.report.render import Table, markdown, write_table
 from flowgolf.report.runs import export_table, trajectory_table
@@ -35,6 +35,7 @@ def study_tables(results: Results, published: Results) -> list[Table]:
     evaluated = [
         seeds_table(results),
         two_by_two_table(results),
+        *([matched_table(results)] if results.manifest.get("matched") else []),
         effects_table(results),
         *(sweep_table(results, sweep) for sweep in results.manifest["sweeps"]),
         export_table(results),
@@ -42,6 +43,13 @@ def study_tables(results: Results, published: Results) -> list[Table]:
     ]
     made = [*(with_partial(table, results) for table in evaluated), trajectory_table(results)]
     return [with_commits(table, results) for table in made]
+
+
+def matched_table(results: Results) -> Table:
+    """The 2x2 of the arms as exported with one bit plan for all (rule 16)."""
+    manifest = {**results.manifest, "two_by_two": results.manifest["matched"]}
+    table = two_by_two_table(replace(results, manifest=manifest))
+    return replace(table, name=MATCHED, title="2x2 with one bit plan for all arms")
 
 
 def with_partial(table: Table, results: Results) -> Table:
