@@ -20,14 +20,21 @@ def library(tmp_path, monkeypatch):
     script = tmp_path / "train.py"
     script.write_text("from flowgolf.part import loop\n")
     monkeypatch.setattr(provenance, "WORKFLOW", tmp_path)
-    provenance.code_text.cache_clear()
-    return tmp_path
+    forget()
+    yield tmp_path
+    forget()
+
+
+def forget():
+    """What a new process would not know."""
+    for cached in (provenance.fingerprint, provenance.read_source, provenance.sources_of):
+        cached.cache_clear()
 
 
 def changed(library, path, text):
     before = provenance.fingerprint(library / "train.py")
     (library / path).write_text(text)
-    provenance.code_text.cache_clear()
+    forget()
     return provenance.fingerprint(library / "train.py") != before
 
 

@@ -5,26 +5,35 @@ import os
 import platform
 import socket
 import subprocess
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 WORKFLOW = Path(__file__).resolve().parents[1]
 LIBRARIES = ("torch", "numpy", "sentencepiece", "zstandard", "snakemake")
 
 
+class Source(NamedTuple):
+    """What of a file decides whether results made with it still hold."""
+
+    text: str
+    """Its code without comments, docstrings and layout."""
+    imports: tuple[str, ...]
+    """Dotted flowgolf names that it imports; `from a import b` gives both `a` and `a.b`."""
+
+
+@cache
 def fingerprint(script: str | Path) -> str:
     """Hash of a script and of every flowgolf module that it imports, directly or not (hex, 12 digits).
 
-    Comments, docstrings and layout do not count; the closure follows the import statements.
+    Comments, docstrings and layout do not count; the closure follows the import statements. Computed once a process.
     """
     digest = sha256()
-    for source in sorted(closure(Path(script))):
-        digest.update(f"{source.name}\n{code_text(source)}\n".encode())
+    for path in sorted(closure(Path(script))):
+        digest.update(f"{path.name}\n{read_source(path).text}\n".encode())
     return digest.hexdigest()[:12]
 
 
@@ -33,43 +42,36 @@ def closure(script: Path) -> set[Path]:
     found: set[Path] = set()
     pending = [script]
     while pending:
-        source = pending.pop()
-        if source in found:
-            continue
-        found.add(source)
-        for name in imported_names(source):
-            pending.extend(sources_of(name))
+        path = pending.pop()
+        if path not in found:
+            found.add(path)
+            pending.extend(reached for name in read_source(path).imports for reached in sources_of(name))
     return found
 
 
-def imported_names(source: Path) -> Iterator[str]:
-    """Dotted flowgolf names that a module imports; `from a import b` gives both `a` and `a.b`."""
-    for node in ast.walk(ast.parse(source.read_text())):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+@cache
+def read_source(path: Path) -> Source:
+    """Parse a file, once a process."""
+    tree = ast.parse(path.read_text())
+    imports: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [part for part in node.body if not is_text(part)] or [ast.Pass()]
+        elif isinstance(node, ast.Import):
+            imports += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        yield from (name for name in names if name.split(".")[0] == "flowgolf")
+            imports += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    ours = dict.fromkeys(name for name in imports if name.split(".")[0] == "flowgolf")
+    return Source(ast.unparse(tree), tuple(ours))
 
 
-def sources_of(name: str) -> list[Path]:
+@cache
+def sources_of(name: str) -> tuple[Path, ...]:
     """Files that importing a dotted name runs: the module and the `__init__` of each package above it."""
     parts = name.split(".")
     paths = [WORKFLOW.joinpath(*parts[:depth], "__init__.py") for depth in range(1, len(parts) + 1)]
     paths.append(WORKFLOW.joinpath(*parts).with_suffix(".py"))
-    return [path for path in paths if path.is_file()]
-
-
-@cache
-def code_text(source: Path) -> str:
-    """The source without comments, docstrings and layout."""
-    tree = ast.parse(source.read_text())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            node.body = [part for part in node.body if not is_text(part)] or [ast.Pass()]
-    return ast.unparse(tree)
+    return tuple(path for path in paths if path.is_file())
 
 
 def is_text(node: ast.stmt) -> bool:
