@@ -1,12 +1,15 @@
 # make study  the quick study on all local cores: sets itself up, runs, prints the main table
 # make test   every test: sets itself up
 # make setup  only the virtual environment
+# make status    every run of the study CONFIG (default config/config.yaml): state, progress, figures so far
+# make estimate  what CONFIG would cost now: new and cached jobs, hours, memory
 # make published  the published study's tables from its own figures, and what does not follow from them
 # TORCH=cpu|default  which build of torch to install; by default the CPU build where no NVIDIA driver answers
 
 .DELETE_ON_ERROR:
-.PHONY: setup study test check published
+.PHONY: setup study test check published status estimate
 PYTHON ?= python3
+CONFIG ?= config/config.yaml
 VENV := .venv
 BIN := $(VENV)/bin
 TORCH ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo default || echo cpu)
@@ -20,11 +23,14 @@ published: $(VENV)/.complete
 	@snakemake --quiet rules progress host reason -- published
 	@cat results/published/tables.md
 
+status estimate: $(VENV)/.complete
+	@snakemake --nolock --quiet rules progress host reason --configfile $(CONFIG) -- $@
+
 test: $(VENV)/.complete check
 	@pytest -n auto
 
 check: $(VENV)/.complete
-	@ruff check . && ruff format --check . && snakefmt --check --quiet Snakefile rules && mypy
+	@ruff check . && ruff format --check . && snakefmt --check Snakefile rules && mypy
 	@workflow/lint.sh
 
 setup: $(VENV)/.complete

@@ -1,7 +1,7 @@
 """Shared by the other files: the resolved study, the folders, the fingerprint of code.
 
 in:  the configuration
-out: study, RESULTS, RUN, code(), settings(), failure(), state_folder(), owned(), manifest_text()
+out: study, RESULTS, RUN, code(), settings(), failure(), state_folder(), cache(), owned(), manifest_text()
 """
 
 import json
@@ -13,6 +13,8 @@ from snakemake.exceptions import WorkflowError
 from flowgolf.config_errors import ConfigError, check_yaml
 from flowgolf.provenance import fingerprint
 from flowgolf.study import STAGES, Run, Study
+
+CACHE = config.pop("cache", None)  # of this machine, not of the study: --config cache=FOLDER, or a profile
 
 try:
     for path in workflow.configfiles:
@@ -60,6 +62,11 @@ def state_folder(stage):
         return f"{RESULTS}/state/{stage}/{wildcards.variant}/seed{wildcards.seed}-{key}"
 
     return folder
+
+
+def cache(wildcards, input):
+    """The store of finished results; a params function that takes `input` never reruns a job."""
+    return CACHE
 
 
 def owned(stage, path):

@@ -27,9 +27,14 @@ rule sliding:
     wildcard_constraints:
         variant=one_of(name for name in study.variants if name not in SHARDED),
     threads: lambda wildcards: study.variants[wildcards.variant].evaluate.sliding.threads
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=minutes(run_time.sliding_minutes),
     params:
         settings=settings("sliding"),
         code=code("sliding"),
+        cache=cache,
         failure=failure("sliding"),
     message:
         "sliding-window score of {wildcards.variant} seed {wildcards.seed}"
@@ -50,9 +55,14 @@ rule sliding_part:
         variant=one_of(SHARDED),
         part=r"\d+",
     threads: lambda wildcards: study.variants[wildcards.variant].evaluate.sliding.threads
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=minutes(run_time.sliding_minutes),
     params:
         settings=settings("sliding"),
         code=code("sliding_part"),
+        cache=cache,
         failure=failure("sliding"),
         shards=lambda wildcards: SHARDED[wildcards.variant],
     message:
@@ -93,9 +103,14 @@ rule legal_ttt:
     log:
         f"{RESULTS}/logs/legal_ttt/{{variant}}/seed{{seed}}.log",
     threads: lambda wildcards: study.variants[wildcards.variant].evaluate.legal_ttt.threads
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=minutes(run_time.legal_ttt_minutes),
     params:
         settings=settings("legal_ttt"),
         code=code("legal_ttt"),
+        cache=cache,
         state=state_folder("legal_ttt"),
         failure=failure("legal_ttt"),
     message:

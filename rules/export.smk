@@ -24,6 +24,7 @@ rule export:
     params:
         settings=settings("export"),
         code=code("export"),
+        cache=cache,
         failure=failure("export"),
     message:
         "export {wildcards.variant} seed {wildcards.seed}"

@@ -4,7 +4,8 @@ in:  the records of every run, found through results/<study>/runs.json
 out: results/<study>/runs.json                         which declared run finds its records where
      results/<study>/tables/*.{csv,md,tex}, summary.md
      results/<study>/figures/*.{png,svg}
-     results/<study>/report.html                       opens offline
+     results/<study>/report.html                       question, tables, figures, provenance, checks; opens offline
+     results/<study>/snakemake_report.html             the same inside Snakemake's own report: code, settings, times
      results/published/tables.md                       the published study through the same code
 """
 
@@ -43,7 +44,7 @@ rule tables:
                 if name.endswith(".html")
                 else f"{RESULTS}/tables/{name}"
             )
-            for name in table_names(study.settings.sweeps)
+            for name in table_names(study.settings.sweeps, study.settings.report.matched_plan)
         ],
     log:
         f"{RESULTS}/logs/tables.log",
@@ -88,21 +89,46 @@ rule figures:
         "../workflow/scripts/figures.py"
 
 
+rule page:
+    input:
+        manifest=rules.manifest.output.manifest,
+        records=all_records(),
+        curves=rules.figures.input.curves,
+        checks=[
+            *stage_outputs("sliding", rules.sliding.output.checks),
+            *stage_outputs("legal_ttt", rules.legal_ttt.output.checks),
+        ],
+        figures=rules.figures.output,
+        published=[PUBLISHED / "runs.csv", PUBLISHED / "trajectory.csv"],
+    output:
+        page=report(f"{RESULTS}/report.html", category="Report", caption="../workflow/report/page.rst"),
+    log:
+        f"{RESULTS}/logs/page.log",
+    params:
+        figures=lambda wildcards, input: Path(input.figures[0]).parent,
+        code=code("page"),
+        failure=f"{RESULTS}/failed/page.json",
+    message:
+        "report page"
+    script:
+        "../workflow/scripts/page.py"
+
+
 rule report:
     input:
+        rules.page.output.page,
         rules.tables.output,
-        rules.figures.output,
     output:
-        page=f"{RESULTS}/report.html",
+        page=f"{RESULTS}/snakemake_report.html",
     log:
         f"{RESULTS}/logs/report.log",
     params:
         configfiles=lambda wildcards: " ".join(str(path) for path in workflow.configfiles),
     message:
-        "report page"
+        "Snakemake's report"
     shell:
         "snakemake --nolock --quiet all --configfile {params.configfiles}"
-        " --report {output.page} -- tables figures 2> {log}"
+        " --report {output.page} -- tables page 2> {log}"
 
 
 rule published:

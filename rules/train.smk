@@ -19,10 +19,15 @@ rule train:
         f"{RESULTS}/logs/train/{{variant}}/seed{{seed}}.log",
     wildcard_constraints:
         variant=one_of(name for name in study.variants if name not in study.settings.imports),
-    threads: lambda wildcards: study.variants[wildcards.variant].train.threads
+    threads: lambda wildcards: study.variants[wildcards.variant].train.threads * devices(wildcards)
+    resources:
+        gpu=devices,
+        mem_mb=lambda wildcards: 8000 * devices(wildcards),
+        runtime=minutes(run_time.train_minutes),
     params:
         settings=settings("train"),
         code=code("train"),
+        cache=cache,
         state=state_folder("train"),
         failure=failure("train"),
     message:

@@ -1,5 +1,6 @@
 """What several test files share."""
 
+import shutil
 from copy import deepcopy
 from typing import Any
 
@@ -9,6 +10,7 @@ import yaml
 
 from repository import ROOT
 
+collect_ignore = [] if shutil.which("chromium") and shutil.which("chromedriver") else ["browser"]
 torch.set_num_threads(1)  # one thread a worker: results repeat to the bit, and workers do not crowd each other
 
 
@@ -22,3 +24,9 @@ def quick_config() -> dict[str, Any]:
 def config(quick_config: dict[str, Any]) -> dict[str, Any]:
     """A copy of the quick study to change."""
     return deepcopy(quick_config)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what this machine cannot test."""
+    if collect_ignore:
+        terminalreporter.write_line(f"left out, for want of chromium and chromedriver: tests/{collect_ignore[0]}")

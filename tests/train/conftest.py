@@ -58,8 +58,8 @@ def vocab_size(data_json):
 def model_settings(vocab_size):
     """Two narrow blocks with the flow matcher on."""
     return ModelSettings(
-        vocab_size=vocab_size, seq_len=16, layers=2, dim=16, heads=2, kv_heads=1, mlp_ratio=2, rope_dims=4, xsa_layers=2,
-        bigram=BigramSettings(buckets=32, dim=8), flow_matcher=FlowMatcherSettings(hidden_dim=8),
+        vocab_size=vocab_size, seq_len=16, layers=2, dim=16, heads=2, kv_heads=1, mlp_ratio=2, rope_dims=4,
+        xsa_layers=2, bigram=BigramSettings(buckets=32, dim=8), flow_matcher=FlowMatcherSettings(hidden_dim=8),
     )  # fmt: skip
 
 

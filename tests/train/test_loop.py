@@ -1,11 +1,13 @@
 """The loop leaves what the spec names, refuses what cannot be trained, and survives being killed at any moment."""
 
+import itertools
 import json
 import multiprocessing
 import os
 import random
 import signal
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,30 +17,17 @@ from safetensors.torch import load_file
 
 from flowgolf import files
 from flowgolf.data.dataset import Dataset
-from flowgolf.train import loop
+from flowgolf.train import trainer
 from flowgolf.train.checkpoint import StateFolder
-
-LABEL = "train nfm seed 7"
-
-
-def run(folder, data_json, model_settings, settings, seed=7):
-    loop.train(
-        model_settings=model_settings, settings=settings, variant="nfm", seed=seed, data_json=data_json,
-        model_path=folder / "model.safetensors", curve_path=folder / "train.csv", record_path=folder / "run.json",
-        state_dir=folder / "state",
-    )  # fmt: skip
-
-
-def result(folder):
-    """Weights, the curve without its clock, and the record."""
-    curve = pd.read_csv(folder / "train.csv").drop(columns="seconds")
-    return (folder / "model.safetensors").read_bytes(), curve.to_csv(), json.loads((folder / "run.json").read_text())
+from flowgolf.train.process import COLUMNS
+from flowgolf.train.trainer import Trainer
+from trainings import LABEL, result, run, training_run
 
 
 def test_a_run_leaves_weights_curve_and_record(tmp_path, data_json, model_settings, settings, capsys):
     run(tmp_path, data_json, model_settings, settings)
     curve = pd.read_csv(tmp_path / "train.csv")
-    assert list(curve.columns) == loop.COLUMNS
+    assert list(curve.columns) == COLUMNS
     assert curve["step"].tolist() == list(range(21))
     assert curve.loc[curve["val_bpb"].notna(), "step"].tolist() == [0, 5, 10, 15, 20]
     assert curve["val_bpb"].iloc[-1] < curve["val_bpb"].iloc[0]
@@ -66,13 +55,13 @@ def test_one_micro_batch_or_two_give_the_same_gradient_scale(data_json, model_se
     norms = []
     for count in (1, 2):
         changed = settings.model_copy(update={"micro_batches": count})
-        trainer = loop.Trainer(model_settings, changed, LABEL, 7, Dataset.open(data_json))
+        trainer = Trainer(model_settings, changed, LABEL, 7, Dataset.open(data_json))
         norms.append(trainer.take_step()["grad_norm"])
     assert norms[0] == pytest.approx(norms[1], rel=0.3)
 
 
 def test_micro_batches_read_on_without_overlap(data_json, model_settings, settings):
-    trainer = loop.Trainer(model_settings, settings, LABEL, 7, Dataset.open(data_json))
+    trainer = Trainer(model_settings, settings, LABEL, 7, Dataset.open(data_json))
     first, _ = trainer.micro_batch(0)
     second, targets = trainer.micro_batch(1)
     stream = trainer.data.train.read(0, 66).astype(int)
@@ -117,7 +106,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path, data_jso
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
 def test_asked_to_stop_it_saves_and_goes_on_later(tmp_path, data_json, model_settings, settings, monkeypatch, number):
     run(tmp_path / "calm", data_json, model_settings, settings)
-    take_step = loop.Trainer.take_step
+    take_step = Trainer.take_step
 
     def take_step_and_signal(trainer):
         row = take_step(trainer)
@@ -126,7 +115,7 @@ def test_asked_to_stop_it_saves_and_goes_on_later(tmp_path, data_json, model_set
         return row
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop.Trainer, "take_step", take_step_and_signal)
+        patch.setattr(Trainer, "take_step", take_step_and_signal)
         with pytest.raises(InterruptedError, match=f"stopped by {number.name} after step 7; the state is kept"):
             run(tmp_path / "stopped", data_json, model_settings, settings)
     run(tmp_path / "stopped", data_json, model_settings, settings)
@@ -136,29 +125,35 @@ def test_asked_to_stop_it_saves_and_goes_on_later(tmp_path, data_json, model_set
 def test_a_loss_that_is_not_finite_stops_at_once_and_keeps_the_last_good_state(
     tmp_path, data_json, model_settings, settings, monkeypatch
 ):
-    gradient = loop.Trainer.gradient
+    gradient = Trainer.gradient
 
     def broken(trainer):
         loss, auxiliary = gradient(trainer)
         return (float("nan") if trainer.step == 9 else loss), auxiliary
 
-    monkeypatch.setattr(loop.Trainer, "gradient", broken)
-    message = r"train nfm seed 7: not finite at step 10: loss nan, gradient norm [\d.]+, rate multiplier 1 \(matrix_lr 0.025\)"
+    monkeypatch.setattr(Trainer, "gradient", broken)
+    message = rf"{LABEL}: not finite at step 10: loss nan, gradient norm [\d.]+, rate multiplier 1 \(matrix_lr 0.025\)"
     with pytest.raises(FloatingPointError, match=message):
         run(tmp_path, data_json, model_settings, settings)
     assert not (tmp_path / "model.safetensors").exists()
-    trainer = loop.Trainer(model_settings, settings, LABEL, 7, Dataset.open(data_json))
-    folder = StateFolder(tmp_path / "state", loop.identity(model_settings, settings, 7, trainer.data))
+    trainer = Trainer(model_settings, settings, LABEL, 7, Dataset.open(data_json))
+    folder = StateFolder(
+        tmp_path / "state", training_run(tmp_path, data_json, model_settings, settings).identity(trainer.data)
+    )
     trainer.restore(folder.load())
     assert trainer.step == 8
     assert all(torch.isfinite(parameter).all() for parameter in trainer.model.parameters())
 
 
-def test_a_wall_clock_cap_ends_in_time_with_the_rate_going_down(tmp_path, data_json, model_settings, settings):
+def test_a_wall_clock_cap_ends_in_time_with_the_rate_going_down(
+    tmp_path, data_json, model_settings, settings, monkeypatch
+):
+    ticks = itertools.count()
+    monkeypatch.setattr(trainer, "time", SimpleNamespace(monotonic=lambda: next(ticks) / 100))  # 10 ms a step
     settings = settings.model_copy(update={"steps": 100_000, "max_seconds": 1.0, "warmdown_steps": 40})
     run(tmp_path, data_json, model_settings, settings)
     curve = pd.read_csv(tmp_path / "train.csv")
-    assert 1.0 <= curve["seconds"].iloc[-1] < 1.5
+    assert 1.0 <= curve["seconds"].iloc[-1] < 1.02
     assert curve["rate"].iloc[1] == 1
     assert curve["rate"].iloc[-1] < 0.2
     assert np.diff(curve["rate"].iloc[1:]).max() < 0.1

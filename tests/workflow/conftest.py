@@ -1,81 +1,8 @@
-"""A clone of the project with a study so small that every stage takes a moment, run once for real."""
-
-import os
-import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
+"""The tiny study, run once for real."""
 
 import pytest
-import yaml
 
-from flowgolf.study import merge
-from repository import ROOT
-
-TINY = {
-    "name": "tiny",
-    "seeds": [1, 2],
-    "data": {"max_document_bytes": 1500},
-    "base": {
-        "model": {"seq_len": 32, "layers": 3, "dim": 32, "heads": 2, "kv_heads": 1, "xsa_layers": 3,
-                  "bigram": {"buckets": 64, "dim": 16}},
-        "train": {"steps": 6, "batch_tokens": 256, "warmdown_steps": 2, "val_every": 3, "checkpoint_every": 2},
-        "export": {"cap_bytes": 180000, "passthrough_max_elements": 256},
-        "evaluate": {"sliding": {"seq_len": 32, "stride": 32},
-                     "legal_ttt": {"seq_len": 32, "stride": 32, "chunk_tokens": 2048, "epochs": 1}},
-    },
-    "variants": {"base": {}, "nfm": {"model": {"flow_matcher": {"hidden_dim": 8, "loss_weight": 0.1}}}},
-}  # fmt: skip
-SWEEPS = {
-    "loss_weight": {"of": "nfm", "key": "model.flow_matcher.loss_weight", "values": [0.1, 0.2], "seeds": [1]},
-}
-
-
-class Clone:
-    """A copy of the tracked files, and Snakemake in it."""
-
-    def __init__(self, folder: Path) -> None:
-        """Copy what a clone would hold."""
-        self.folder = folder
-        tracked = subprocess.run(
-            ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard"],
-            capture_output=True, text=True, check=True,
-        ).stdout.splitlines()  # fmt: skip
-        for name in tracked:
-            if not name.startswith("tests/") and (ROOT / name).exists():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
-        quick = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-        self.config = {**merge(quick, TINY), "sweeps": SWEEPS}
-        self.write_config(self.config)
-
-    @property
-    def results(self) -> Path:
-        """Folder of the study's results."""
-        return self.folder / "results" / "tiny"
-
-    def write_config(self, config) -> None:
-        """Replace the study."""
-        (self.folder / "study.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-
-    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess:
-        """Run Snakemake on the study; the clone's own library is imported."""
-        command = [sys.executable, "-m", "snakemake", *arguments, "--configfile", "study.yaml"]
-        environment = {**os.environ, "PYTHONPATH": str(self.folder / "workflow")}
-        environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-        return subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=600, check=False
-        )
-
-    def planned(self) -> dict[str, int]:
-        """Jobs by rule that a run would do now; the final target itself is left out."""
-        dry = self.snakemake("-n")
-        assert dry.returncode == 0, dry.stderr
-        text = dry.stdout + dry.stderr
-        table = text.partition("Job stats:")[2].partition("\n\n")[0]
-        counts = {rule: int(count) for rule, count in re.findall(r"^(\w+)\s+(\d+)$", table, re.MULTILINE)}
-        return {rule: count for rule, count in counts.items() if rule not in ("total", "all")}
+from tiny_clone import Clone
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Records on disk to one frame: a row per (variant, seed), figures where they exist, a status where they do not."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -166,7 +167,8 @@ def status_of(run: Mapping[str, Any], stage: str) -> str:
 
 
 def short(message: str) -> str:
-    """The first clause of a failure's sentence: `out of memory`, without the advice after the colon."""
+    """The first clause of a failure's sentence: `out of memory`, without the run's name and the advice after it."""
+    message = re.sub(r"^\w+ \S+ seed \d+: ", "", message)
     reason, _, advice = message.partition(": ")
     text = message if " " not in reason or not advice else reason
     return text if len(text) <= MESSAGE_CHARACTERS else text[: MESSAGE_CHARACTERS - 3].rstrip() + "..."

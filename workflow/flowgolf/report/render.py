@@ -30,7 +30,11 @@ th, td {{ padding: 0.2rem 0.6rem; border-bottom: 1px solid #ccc; white-space: no
 .text {{ text-align: left; }}
 </style>
 <h1>{title}</h1>
-<div><table id="{name}">
+{table}
+</html>
+"""
+
+HTML_TABLE = """<div tabindex="0" role="region" aria-label="{title}"><table id="{name}">
 <thead><tr>{header}</tr></thead>
 <tbody>
 {rows}
@@ -38,9 +42,7 @@ th, td {{ padding: 0.2rem 0.6rem; border-bottom: 1px solid #ccc; white-space: no
 </table></div>
 <ul>
 {notes}
-</ul>
-</html>
-"""
+</ul>"""
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,12 @@ def latex_text(text: str) -> str:
 
 
 def html(table: Table) -> str:
-    """The table as a page of its own for the report; it loads nothing."""
+    """The table as a page of its own; it loads nothing."""
+    return HTML.format(title=escape(table.title), table=html_table(table))
+
+
+def html_table(table: Table) -> str:
+    """The table and its notes as a part of a page; the table's id is its name."""
 
     def line(tag: str, cells: Sequence[str]) -> str:
         kinds = ("number" if column.spec else "text" for column in table.columns)
@@ -136,7 +143,7 @@ def html(table: Table) -> str:
     rows = "\n".join(f"<tr>{line('td', row)}</tr>" for row in table.cells())
     notes = "\n".join(f"<li>{escape(note)}</li>" for note in table.notes)
     header = line("th", [column.header for column in table.columns])
-    return HTML.format(title=escape(table.title), name=table.name, header=header, rows=rows, notes=notes)
+    return HTML_TABLE.format(title=escape(table.title), name=table.name, header=header, rows=rows, notes=notes)
 
 
 def write_table(table: Table, folder: Path) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import safetensors.torch
 import torch
-from safetensors.torch import save_file
 
 from flowgolf.files import replacing
 from flowgolf.model.gpt import GPT
@@ -35,9 +35,13 @@ class StateFolder:
         buffer = io.BytesIO()
         torch.save({"identity": self.identity, "state": state}, buffer)
         payload = buffer.getbuffer()
-        with replacing(self.folder / "new.pt") as temporary, temporary.open("wb") as file:
-            file.write(hashlib.sha256(payload).digest())
-            file.write(payload)
+        try:
+            with replacing(self.folder / "new.pt") as temporary, temporary.open("wb") as file:
+                file.write(hashlib.sha256(payload).digest())
+                file.write(payload)
+        except OSError as error:
+            reason = f"{error.strerror} while saving {len(payload) / 1e6:.1f} MB; the state saved before is kept"
+            raise OSError(error.errno, reason, str(self.current)) from error
         if self.current.exists():
             self.current.replace(self.previous)
         (self.folder / "new.pt").replace(self.current)
@@ -82,26 +86,42 @@ def read(path: Path) -> dict[str, Any] | None:
 def save_weights(path: str | Path, gpt: GPT) -> None:
     """Write a model as safetensors, with its settings as JSON under the metadata key `model`."""
     weights = {name: weight.detach().cpu().contiguous() for name, weight in gpt.state_dict().items()}
+    content = safetensors.torch.save(weights, {"model": gpt.settings.model_dump_json()})
     with replacing(path) as temporary:
-        save_file(weights, temporary, metadata={"model": gpt.settings.model_dump_json()})
+        temporary.write_bytes(content)
 
 
 class StopRequest:
-    """Whether a signal has asked this process to stop, and which."""
+    """Whether a signal has asked to stop: this process, or with `file` any of the processes that share it."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: Path | None = None) -> None:
         """Nothing asked yet."""
-        self.signal: str | None = None
+        self.file = file
+        self.noted = 0
 
     def ask(self, number: int, frame: FrameType | None) -> None:
         """Signal handler: note the signal; the loop saves and stops after its step."""
-        self.signal = signal.Signals(number).name
+        self.noted = number
+        if self.file is not None:
+            self.file.write_text(str(number))
+
+    @property
+    def number(self) -> int:
+        """Number of the signal, 0 for none."""
+        if self.file is not None and not self.noted and self.file.exists():
+            self.noted = int(self.file.read_text() or 0)
+        return self.noted
+
+    @property
+    def signal(self) -> str | None:
+        """Name of the signal, None for none."""
+        return signal.Signals(self.number).name if self.number else None
 
 
 @contextmanager
-def stop_requests() -> Iterator[StopRequest]:
+def stop_requests(file: Path | None = None) -> Iterator[StopRequest]:
     """Turn SIGTERM and SIGUSR1 (what SLURM sends before a time limit) into a request to save and stop."""
-    request = StopRequest()
+    request = StopRequest(file)
     numbers = (signal.SIGTERM, signal.SIGUSR1)
     before = [signal.signal(number, request.ask) for number in numbers]
     try:

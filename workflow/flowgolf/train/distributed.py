@@ -48,7 +48,7 @@ class Ranks:
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
         with exchange():
             dist.all_reduce(flat)
-        parts = flat.split([tensor.numel() for tensor in tensors])
+        parts = torch.split(flat, [tensor.numel() for tensor in tensors])
         torch._foreach_copy_(tensors, [part.view_as(tensor) for part, tensor in zip(parts, tensors, strict=True)])
 
     def largest(self, values: list[float], device: torch.device) -> list[float]:
@@ -58,7 +58,7 @@ class Ranks:
         agreed = torch.tensor(values, dtype=torch.float64, device=device)
         with exchange():
             dist.all_reduce(agreed, dist.ReduceOp.MAX)
-        return agreed.tolist()
+        return [float(value) for value in agreed]
 
     def orthogonalise(self, matrices: Tensor) -> Tensor:
         """Newton-Schulz of a batch (count, rows, columns), each process its share."""

@@ -12,7 +12,8 @@ from flowgolf.model.roundtrip import roundtrip
 from flowgolf.model.settings import ModelSettings
 from flowgolf.provenance import run_record
 from flowgolf.train.checkpoint import save_weights
-from flowgolf.train.loop import COLUMNS, check_vocabulary
+from flowgolf.train.process import COLUMNS
+from flowgolf.train.run import check_vocabulary
 
 
 def import_checkpoint(

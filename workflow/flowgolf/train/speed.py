@@ -43,14 +43,21 @@ def peak_memory_bytes(device: torch.device) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def speed_record(gpt: GPT, settings: TrainSettings, steps: int, elapsed_seconds: float) -> dict[str, Any]:
-    """Tokens per second, seconds per step, peak memory, and utilisation against a matrix product measured now."""
+def speed_record(
+    gpt: GPT, settings: TrainSettings, steps: int, elapsed_seconds: float, memory_bytes: int
+) -> dict[str, Any]:
+    """Tokens per second, seconds per step, peak memory of the largest process, and model FLOPs utilisation.
+
+    The yardstick of the utilisation is a matrix product measured now, times the devices; seconds are those of the
+    steps, without validation and saving.
+    """
     device = next(gpt.parameters()).device
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     tokens_per_second = steps * settings.batch_tokens / elapsed_seconds
-    product = product_flops_per_second(device, dtype)
+    product = product_flops_per_second(device, dtype) * settings.devices
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "devices": settings.devices,
         "threads": torch.get_num_threads(),
         "elapsed_seconds": round(elapsed_seconds, 3),
         "seconds_per_step": elapsed_seconds / steps,
@@ -58,5 +65,5 @@ def speed_record(gpt: GPT, settings: TrainSettings, steps: int, elapsed_seconds:
         "flops_per_token": flops_per_token(gpt),
         "product_flops_per_second": product,
         "model_flops_utilisation": tokens_per_second * flops_per_token(gpt) / product,
-        "peak_memory_bytes": peak_memory_bytes(device),
+        "peak_memory_bytes": memory_bytes,
     }

@@ -1,0 +1,36 @@
+"""Targets that only look: what every run is doing, and what a launch would cost. They print, and keep no lock.
+
+in:  the records, logs and failure records of every run; squeue where there is one
+out: results/<study>/partial/    the tables so far (status)
+"""
+
+
+rule status:
+    input:
+        beside_a_running_workflow,
+    log:
+        f"{RESULTS}/logs/status.log",
+    localrule: True
+    params:
+        manifest=lambda wildcards: json.dumps(watched_manifest()),
+        folder=f"{RESULTS}/partial",
+    message:
+        "status"
+    script:
+        "../workflow/scripts/status.py"
+
+
+rule estimate:
+    input:
+        beside_a_running_workflow,
+    log:
+        f"{RESULTS}/logs/estimate.log",
+    localrule: True
+    params:
+        study=lambda wildcards: json.dumps(timed_study()),
+        config=lambda wildcards: json.dumps(config),
+        snakefile=workflow.main_snakefile,
+    message:
+        "estimate"
+    script:
+        "../workflow/scripts/estimate.py"

@@ -1,0 +1,161 @@
+"""What one process of a run does, from loading the data to leaving the results."""
+
+import math
+import socket
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from flowgolf.data.dataset import Dataset
+from flowgolf.files import replacing, write_json
+from flowgolf.progress import Progress
+from flowgolf.provenance import run_record
+from flowgolf.train.checkpoint import StateFolder, StopRequest, save_weights, stop_requests
+from flowgolf.train.distributed import Ranks
+from flowgolf.train.run import TrainingRun, check_data
+from flowgolf.train.speed import peak_memory_bytes, speed_record
+from flowgolf.train.trainer import Trainer
+
+COLUMNS = [
+    "step", "tokens", "train_loss", "cfm_loss", "rate", "momentum", "grad_norm", "val_loss", "val_bpb", "seconds",
+]  # fmt: skip
+COMPILE_WARMUP_STEPS = 20  # spec/training.md, Schedule
+
+
+def run_process(run: TrainingRun, ranks: Ranks, stop_file: Path | None = None) -> None:
+    """Train as one of `ranks`; only the first validates, prints and writes.
+
+    A signal to any process that shares `stop_file` stops all of them after the same step.
+    """
+    data = Dataset.open(run.data_json)
+    check_data(run.model, run.train, data)
+    trainer = Trainer(run.model, run.train, run.label, run.seed, data, ranks)
+    folder = StateFolder(run.state_dir, run.identity(data))
+    saved = folder.load()
+    if saved is not None:
+        trainer.restore(saved)
+    if trainer.on_gpu and trainer.compiled:
+        trainer.warm_up(COMPILE_WARMUP_STEPS)
+    trainer.sessions.append(session(trainer))
+    with stop_requests(stop_file) as stop:
+        run_steps(trainer, folder, stop, Path(run.curve_path).parent / "tensorboard")
+    memory_bytes = ranks.largest([float(peak_memory_bytes(trainer.device))], trainer.device)[0]
+    if ranks.first:
+        leave_results(run, trainer, int(memory_bytes))
+        folder.remove()
+
+
+def session(trainer: Trainer) -> dict[str, Any]:
+    """Where and when this process took over, for the record."""
+    return {
+        "from_step": trainer.step,
+        "started_at": now(),
+        "host": socket.gethostname(),
+        "devices": trainer.ranks.count,
+        "threads": torch.get_num_threads(),
+        "compiled": trainer.compiled,
+    }
+
+
+def now() -> str:
+    """The time as ISO text, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def run_steps(trainer: Trainer, folder: StateFolder, stop: StopRequest, event_folder: Path) -> None:
+    """Take the steps that are left, saving now and then; InterruptedError once asked to stop."""
+    settings, ranks = trainer.settings, trainer.ranks
+    with ExitStack() as stack:
+        recorder = stack.enter_context(Recorder(trainer, folder.folder, event_folder)) if ranks.first else None
+        if recorder and not trainer.rows:
+            recorder.add({"step": 0, "tokens": 0, "seconds": 0.0}, validated=True)
+        while not trainer.finished():
+            row = trainer.take_step()
+            elapsed, number = ranks.largest([trainer.elapsed_seconds, float(stop.number)], trainer.device)
+            trainer.elapsed_seconds, stop.noted = elapsed, int(number)
+            if recorder:
+                recorder.add(row, validated=trainer.step % settings.val_every == 0 or trainer.finished())
+                if trainer.step % settings.checkpoint_every == 0 or stop.signal:
+                    folder.save(trainer.state())
+            if stop.signal:
+                ranks.largest([0.0], trainer.device)  # nobody leaves before the state is on disk
+                raise InterruptedError(
+                    f"stopped by {stop.signal} after step {trainer.step}; the state is kept, run again to go on"
+                )
+
+
+class Recorder:
+    """Keeps the curve of a run: its rows, the progress line and file, TensorBoard's event files if asked for."""
+
+    def __init__(self, trainer: Trainer, state_folder: Path, event_folder: Path) -> None:
+        """The progress file goes to `state_folder`, event files to `event_folder`."""
+        self.trainer, self.state_folder, self.event_folder = trainer, state_folder, event_folder
+        self.progress = Progress(trainer.label, trainer.settings.steps, "steps")
+        self.bpb = math.nan
+
+    def __enter__(self) -> "Recorder":
+        """Open the event files."""
+        self.events = None
+        if self.trainer.settings.tensorboard:
+            from flowgolf.train.tensorboard import EventFiles  # an import of seconds, only when asked for
+
+            self.events = EventFiles(self.event_folder, self.trainer.step)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close the event files."""
+        if self.events:
+            self.events.close()
+
+    def add(self, row: dict[str, Any], validated: bool) -> None:
+        """Add a row to the curve, with a validation now if `validated`."""
+        if validated:
+            score = self.trainer.validate()
+            self.bpb = score.bpb
+            row |= {"val_loss": score.loss, "val_bpb": score.bpb}
+        self.trainer.rows.append(row)
+        if self.events:
+            self.events.write(row)
+        if row["step"]:
+            self.report(row["train_loss"])
+
+    def report(self, loss: float) -> None:
+        """The progress line, and the same figures as a file for whoever asks from outside."""
+        step, settings = self.trainer.step, self.trainer.settings
+        rate = step * settings.batch_tokens / self.trainer.elapsed_seconds
+        figures = {"loss": f"{loss:.3f}", "bpb": f"{self.bpb:.3f}", "tokens/s": f"{rate:,.0f}"}
+        if self.progress.update(step, **figures):
+            bpb = None if math.isnan(self.bpb) else self.bpb
+            record = {"done": step, "total": settings.steps, "loss": loss, "bpb": bpb, "tokens_per_second": rate}
+            write_json(self.state_folder / "progress.json", {**record, "written_at": now()})
+
+
+def leave_results(run: TrainingRun, trainer: Trainer, memory_bytes: int) -> None:
+    """Write averaged weights, curve and record."""
+    speed = speed_record(trainer.model, run.train, trainer.step, trainer.elapsed_seconds, memory_bytes)
+    trainer.ema.copy_to(trainer.model)
+    averaged = trainer.validate()
+    save_weights(run.model_path, trainer.model)
+    with replacing(run.curve_path) as temporary:
+        pd.DataFrame(trainer.rows, columns=COLUMNS).to_csv(temporary, index=False)
+    record = {
+        "variant": run.variant,
+        "seed": run.seed,
+        "model": run.model.model_dump(mode="json"),
+        "train": run.train.model_dump(mode="json"),
+        "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
+        "steps": trainer.step,
+        "train_val_bpb": trainer.rows[-1]["val_bpb"],
+        "ema_roundtrip_bpb": averaged.bpb,
+        "training_shards": [shard["sha256"] for shard in trainer.data.record["train"]["shards"]],
+        "sessions": trainer.sessions,
+        "started_at": trainer.sessions[0]["started_at"],
+        "ended_at": now(),
+        **speed,
+        **run_record(),
+    }
+    write_json(run.record_path, record)

@@ -1,0 +1,13 @@
+"""Rule estimate: what a launch would cost. Its only log is what it prints."""
+
+import json
+from pathlib import Path
+
+from flowgolf.report.estimate import estimate
+
+estimate(
+    study=json.loads(snakemake.params.study),
+    config=json.loads(snakemake.params.config),
+    snakefile=snakemake.params.snakefile,
+    results=Path("results"),
+)

@@ -1,0 +1,7 @@
+"""Rule status: what every declared run is doing now. Its only log is what it prints."""
+
+import json
+
+from flowgolf.report.status import status
+
+status(json.loads(snakemake.params.manifest), snakemake.params.folder)
