@@ -13,6 +13,7 @@ from snakemake.exceptions import WorkflowError
 from flowgolf.config_errors import ConfigError, check_yaml
 from flowgolf.provenance import fingerprint
 from flowgolf.study import STAGES, Run, Study
+from flowgolf.train.settings import EXECUTION
 
 CACHE = config.pop("cache", None)  # of this machine, not of the study: --config cache=FOLDER, or a profile
 
@@ -54,10 +55,16 @@ def failure(stage):
 
 
 def state_folder(stage):
-    """Where a stage keeps what it resumes from: outside its outputs, one folder for one content."""
+    """Where a stage keeps what it resumes from: outside its outputs, one folder for one content.
+
+    How a training is computed (devices, threads) is no part of it: its state goes on under other values.
+    """
 
     def folder(wildcards):
-        content = f"{settings(stage)(wildcards)} {code(stage)}"
+        kept = study.stage_settings(stage, wildcards.variant)
+        for key in EXECUTION:
+            kept.get("train", {}).pop(key, None)
+        content = f"{json.dumps(kept, sort_keys=True)} {code(stage)}"
         key = sha256(content.encode()).hexdigest()[:12]
         return f"{RESULTS}/state/{stage}/{wildcards.variant}/seed{wildcards.seed}-{key}"
 

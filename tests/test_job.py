@@ -38,8 +38,9 @@ def test_a_new_start_removes_the_old_failure(tmp_path, capsys):
     [
         (ValueError("plain"), "plain"),
         (TypeError("odd"), "TypeError: odd"),
-        (RuntimeError("CUDA out of memory. Tried"), "out of memory: lower the batch"),
-        (MemoryError(), "out of memory: lower the batch"),
+        (RuntimeError("CUDA out of memory. Tried"), "out of memory: raise train.micro_batches"),
+        (MemoryError("out of memory at step 3"), "out of memory at step 3"),
+        (MemoryError(), "out of memory: raise train.micro_batches"),
         (OSError(errno.ENOSPC, "No space", "a.bin"), "disk full while writing a.bin"),
         (ValueError(), "ValueError: "),
     ],

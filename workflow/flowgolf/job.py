@@ -85,8 +85,10 @@ def sentence(error: Exception) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return f"disk full while writing {error.filename or 'a result'}: free some space and run again"
+    if isinstance(error, MemoryError) and text:
+        return text
     if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
-        return f"out of memory: lower the batch (micro_batches, batch_windows, batch_seqs) or ask for more ({text})"
+        return f"out of memory: raise train.micro_batches, lower evaluate's memory_mb, or ask for more ({text})"
     if isinstance(error, EXPECTED) and text:
         return text
     return f"{type(error).__name__}: {text}"

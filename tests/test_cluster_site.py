@@ -1,0 +1,70 @@
+"""What is said before anything is submitted to a cluster that would refuse it; squeue and sbatch are stand-ins here."""
+
+import os
+
+import pytest
+
+from flowgolf import run_time
+from flowgolf.cluster import cancel_left_behind, check_site
+from flowgolf.study import Study
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    """Puts a shell script under a command's name on the PATH."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    def make(name, script):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+
+    return make
+
+
+def test_no_sbatch_is_told_with_the_remedy(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ValueError, match=r"no sbatch on the PATH: run on a login node .* or leave out --profile slurm"):
+        check_site([("gpu", "")])
+
+
+@pytest.mark.parametrize(
+    ("place", "slurm_says", "message"),
+    [
+        (
+            ("gpus", ""),
+            "invalid partition specified: gpus",
+            r"no partition 'gpus': edit slurm_partition in profiles/slu",
+        ),
+        (("gpu", "me"), "Invalid account specified", r"refuses account 'me': edit slurm_account in profiles/slurm/con"),
+        (("gpu", ""), "an account is needed", r"wants an account: set slurm_account in profiles/slurm/config.yaml"),
+        (("gpu", ""), "Node count too large", r"takes no jobs for partition 'gpu': see profiles/slurm/config.yaml"),
+    ],
+)
+def test_a_refusal_says_what_to_edit(stand_in, place, slurm_says, message):
+    stand_in("sbatch", f"echo '{slurm_says}' >&2; exit 1")
+    with pytest.raises(ValueError, match=rf"{message}.*SLURM says: {slurm_says}"):
+        check_site([place])
+
+
+def test_a_cluster_that_would_take_the_jobs_is_silent(stand_in):
+    stand_in("sbatch", "exit 0")
+    check_site([("gpu", "me"), ("", "")])
+
+
+def test_only_waiting_jobs_of_this_folder_are_cancelled(stand_in, tmp_path, capsys):
+    rows = [f"7|rule_train_x|{tmp_path}", "8|rule_train_x|/other", f"9|mine|{tmp_path}"]
+    stand_in("squeue", "\n".join(f"echo '{row}'" for row in rows))
+    stand_in("scancel", f"echo $* > {tmp_path}/cancelled")
+    assert cancel_left_behind(tmp_path) == ["7"]
+    assert (tmp_path / "cancelled").read_text() == "7\n"
+    assert "left in the queue: 7" in capsys.readouterr().err
+
+
+def test_time_limits_grow_with_the_study(config):
+    run = Study(config).variants["base"]
+    longer = run.model_copy(update={"train": run.train.model_copy(update={"steps": 10**7})})
+    assert run_time.train_minutes(run) == 30
+    assert run_time.train_minutes(longer) > 50
+    capped = longer.train.model_copy(update={"max_seconds": 600.0})
+    assert run_time.train_minutes(longer.model_copy(update={"train": capped})) == 40
+    assert run_time.legal_ttt_minutes(run) >= run_time.sliding_minutes(run) >= 30
