@@ -76,7 +76,7 @@ def test_matched_plans_add_an_export_of_each_arm_and_no_training(config):
         ("base.model.kv_heads", 3, r"base.model.kv_heads: 3 does not divide heads 4"),
         ("base.evaluate.sliding.stride", 512, r"sliding.stride: 512 is larger than the window seq_len 128"),
         ("base.evaluate.legal_ttt.chunk_tokens", 64, r"chunk_tokens: 64 is shorter than one row of seq_len 128"),
-        ("base.train.warmdown_steps", 301, r"base.train.warmdown_steps: 301 is more than steps 240"),
+        ("base.train.warmdown_steps", 301, r"base.train.warmdown_steps: 301 is more than steps 160"),
         ("sweeps.loss_weight.key", "model.flow_matcher.los_weight", r"no setting .*; did you mean loss_weight\?"),
         ("sweeps.loss_weight.of", "nmf", r"sweeps.loss_weight.of: no variant 'nmf'; did you mean nfm\?"),
         ("sweeps.loss_weight.values", [0.1, 0.1], r"two variants are named 'nfm-loss_weight=0.1'"),
