@@ -10,8 +10,14 @@ from flowgolf import cluster, run_time
 localrules:
     all,
     manifest,
+    match_plan,
+    merge_sliding,
+    bootstrap,
     tables,
     figures,
+    page,
+    report,
+    published,
 
 
 # Settings come from files, never from the submitting shell; caches of compilers stay on the node; SIGTERM is for Python.
