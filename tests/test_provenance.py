@@ -1,5 +1,6 @@
 """Fingerprints follow imports and ignore what does not run."""
 
+import os
 import subprocess
 
 import pytest
@@ -70,8 +71,20 @@ def test_commit_is_that_of_the_checkout_and_unknown_outside_one(tmp_path, monkey
     assert len(provenance.commit()) == 12
 
 
-def test_a_record_names_the_slurm_job(monkeypatch):
+@pytest.mark.parametrize(
+    ("squeue", "seconds"), [('test "$SLURM_TIME_FORMAT" = %s && echo 1700000000 1700000060', 60), ("exit 1", None)]
+)
+def test_a_record_names_the_slurm_job_and_its_wait(monkeypatch, tmp_path, squeue, seconds):
+    stand_in = tmp_path / "squeue"
+    stand_in.write_text(f"#!/bin/sh\n{squeue}\n")
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setenv("SLURM_JOB_ID", "17")
     record = provenance.run_record()
-    assert record["slurm_job_id"] == "17"
+    assert (record["slurm_job_id"], record["queue_seconds"]) == ("17", seconds)
     assert {"commit", "host", "versions", "written_at"} <= record.keys()
+
+
+def test_a_record_from_outside_slurm_names_no_job(monkeypatch):
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    assert {provenance.run_record()[key] for key in ("slurm_job_id", "slurmd_nodename", "queue_seconds")} == {None}

@@ -89,7 +89,7 @@ def test_question_provenance_and_checks_are_there(browser: Any, results: Path) -
     manifest = json.loads((results / "runs.json").read_text())
     provenance = cells(visit, "provenance_table")
     assert len(provenance) == 4 * len(manifest["runs"])
-    assert provenance[0][:8] == ["base", "42", "train", "abc123", "-", "cpu", "node", "60.0"]
+    assert provenance[0][:9] == ["base", "42", "train", "abc123", "-", "", "cpu", "node", "60.0"]
     summaries = visit.browser.find_elements("css selector", "summary")
     assert len(summaries) == 2 * len(manifest["runs"])
     summaries[0].click()

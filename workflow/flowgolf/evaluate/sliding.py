@@ -20,6 +20,8 @@ from flowgolf.evaluate.verify import Evidence, sample_of, short_slides, verify
 from flowgolf.model.roundtrip import Score, roundtrip
 from flowgolf.progress import Progress
 
+PART_FACTS = ("shard", "seconds", "host", "slurm_job_id", "slurmd_nodename", "queue_seconds")
+
 
 def sliding(
     artifact_path: str | Path,
@@ -108,7 +110,7 @@ def merge_sliding(
         "tokens_per_second": score.tokens / seconds,
         "ledger": ledger.proof(),
         "roundtrip": next(part["roundtrip"] for part in parts if part["shard"][0] == 0),
-        "parts": [{key: part[key] for key in ("shard", "seconds", "host", "slurm_job_id")} for part in parts],
+        "parts": [{key: part[key] for key in PART_FACTS} for part in parts],
         **provenance.run_record(),
     }
     del record["shard"]

@@ -1,5 +1,6 @@
 """The report's evidence: what made each figure, and the checks that each evaluation passed."""
 
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ def provenance_table(results: Results) -> Table:
     ]
     columns = [
         Column("variant", "variant"), Column("seed", "seed"), Column("stage", "stage"), Column("commit", "commit"),
-        Column("job", "SLURM job"), Column("device", "device"), Column("host", "host"),
+        Column("job", "SLURM job"), Column("queue_seconds", "queued (s)", ",.0f"), Column("device", "device"),
+        Column("host", "host"),
         Column("seconds", "seconds", ",.1f"), Column("written_at", "written (UTC)"), Column("record", "record"),
     ]  # fmt: skip
     frame = pd.DataFrame(rows, columns=[column.key for column in columns])
@@ -32,19 +34,27 @@ def provenance_table(results: Results) -> Table:
 
 
 def provenance_row(run: dict[str, Any], stage: str, record: dict[str, Any]) -> dict[str, Any]:
-    """The row of one record; `-` stands for what a stage does not measure."""
+    """The row of one record; `-` stands for what a stage does not measure. A merged record names its parts' jobs."""
+    parts = record.get("parts", [record])
+    waited = [part["queue_seconds"] for part in parts if part.get("queue_seconds") is not None]
     return {
         "variant": run["variant"],
         "seed": str(run["seed"]),
         "stage": stage,
         "commit": record.get("commit") or "-",
-        "job": str(record.get("slurm_job_id") or "-"),
+        "job": distinct(part.get("slurm_job_id") for part in parts),
+        "queue_seconds": max(waited, default=None),
         "device": record.get("device") or "-",
-        "host": record.get("host") or "-",
+        "host": distinct(part.get("slurmd_nodename") or part.get("host") for part in parts),
         "seconds": record.get(SECONDS[stage]),
         "written_at": str(record.get("written_at") or "-").removesuffix("+00:00"),
         "record": run[stage],
     }
+
+
+def distinct(names: Iterable[str | None]) -> str:
+    """Each name once, in order; `-` for none at all."""
+    return " ".join(dict.fromkeys(name for name in names if name)) or "-"
 
 
 def checks_html(results: Results) -> str:

@@ -13,7 +13,7 @@ import torch
 from flowgolf.data.dataset import Dataset
 from flowgolf.files import replacing, write_json
 from flowgolf.progress import Progress
-from flowgolf.provenance import run_record
+from flowgolf.provenance import cluster_job, run_record
 from flowgolf.train.checkpoint import StateFolder, StopRequest, save_weights, stop_requests
 from flowgolf.train.distributed import Ranks
 from flowgolf.train.run import TrainingRun, check_data
@@ -55,6 +55,7 @@ def session(trainer: Trainer) -> dict[str, Any]:
         "from_step": trainer.step,
         "started_at": now(),
         "host": socket.gethostname(),
+        **cluster_job(),
         "devices": trainer.ranks.count,
         "threads": torch.get_num_threads(),
         "compiled": trainer.compiled,

@@ -1,0 +1,24 @@
+"""What the report says about who made a figure."""
+
+from flowgolf.report.page_evidence import provenance_row
+
+RUN = {"variant": "nfm", "seed": 42, "sliding": "runs/nfm/sliding.json"}
+PART = {"slurm_job_id": "17", "slurmd_nodename": "g1", "host": "login", "queue_seconds": 5}
+
+
+def shown(record):
+    row = provenance_row(RUN, "sliding", record)
+    return row["job"], row["host"], row["queue_seconds"]
+
+
+def test_a_job_is_shown_with_its_node_and_its_wait():
+    assert shown(PART) == ("17", "g1", 5)
+
+
+def test_without_slurm_the_machine_is_shown():
+    assert shown({**dict.fromkeys(PART), "host": "desk"}) == ("-", "desk", None)
+
+
+def test_a_merged_evaluation_shows_the_jobs_of_its_parts_and_the_longest_wait():
+    merged = {**dict.fromkeys(PART), "parts": [PART, {**PART, "slurm_job_id": "18", "queue_seconds": 60}]}
+    assert shown(merged) == ("17 18", "g1", 60)
