@@ -38,6 +38,7 @@ class Clone:
         """Copy what a clone would hold."""
         self.folder = folder
         self.extra_environment: dict[str, str] = {}
+        self.configfile = "study.yaml"
         tracked = subprocess.run(
             ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard"],
             capture_output=True, text=True, check=True,
@@ -61,7 +62,7 @@ class Clone:
 
     def command(self, *arguments: str) -> list[str]:
         """The Snakemake command line for the study."""
-        return [sys.executable, "-m", "snakemake", *arguments, "--configfile", "study.yaml"]
+        return [sys.executable, "-m", "snakemake", *arguments, "--configfile", self.configfile]
 
     def environment(self) -> dict[str, str]:
         """Environment in which the clone's own library is imported."""
