@@ -3,7 +3,8 @@
     python benchmarks/workflow.py --runs 10,100,1000
 
 Every run is a training, an export and two evaluations. The finished study has made-up outputs and no real ones; its
-files are marked as made through `snakemake --touch`, which takes half a second a run. Prints seconds by the clock, CPU seconds and peak memory.
+files are marked as made through `snakemake --touch`, which takes half a second a run. Prints seconds by the clock, CPU
+seconds and peak memory.
 """
 
 import argparse
