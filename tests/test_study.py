@@ -83,6 +83,7 @@ def test_matched_plans_add_an_export_of_each_arm_and_no_training(config):
         ("sweeps.loss_weight.values", ["a/b"], r"variants.nfm-loss_weight=a/b: a name takes letters"),
         ("variants.a b", {}, r"variants.a b: a name takes letters, digits"),
         ("report.reference", "bas", r"report.reference: no variant 'bas'; did you mean base\?"),
+        ("report.pairs", [["nfm", "bas"]], r"report.pairs: no variant 'bas'; did you mean base\?"),
         ("imports.nfm", {"checkpoint": "a.pt", "seed": 1}, r"imports.nfm: two variants are named 'nfm'"),
         ("seeds", [1, 1], r"seeds: \[1, 1\] names a seed twice"),
         ("base.model.xsa_layers", 6, r"base.model.xsa_layers: 6 is more than layers 5"),

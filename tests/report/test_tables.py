@@ -54,6 +54,15 @@ def test_two_by_two_effects_and_interaction(study: Any, made: Any) -> None:
     assert table.loc["base", "ttt_effect_verdict"] == "effect at n = 3: lower bpb"
 
 
+def test_further_pairs_are_compared_like_any_other(study: Any, made: Any) -> None:
+    study.manifest["pairs"] = [["nfm-loss_weight=0.05", "nfm"]]
+    effects = made()["effects"].set_index("what")
+    row = effects.loc["nfm-loss_weight=0.05 - nfm, sliding"]
+    difference = bpb(study, "nfm-loss_weight=0.05", "sliding") - bpb(study, "nfm", "sliding")
+    assert float(row["difference"]) == pytest.approx(difference.dropna().mean())
+    assert row["family"] == "variants"
+
+
 def test_arms_with_one_plan_for_all_have_a_table_of_their_own(study: Any, made: Any) -> None:
     assert "two_by_two_matched" not in made()
     study.manifest["matched"] = ["nfm", "base"]

@@ -6,7 +6,7 @@ Imports no torch: every Snakemake process, on every node, reads this first.
 import re
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, ValidationError, field_validator
 
@@ -74,6 +74,8 @@ class ReportSettings(Settings):
     """Variant that differences are taken against."""
     two_by_two: list[str] = Field(["base", "nfm"], min_length=2, max_length=2)
     """The two variants of the variants-by-TTT table."""
+    pairs: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
+    """Further pairs of variants to compare in the table of effects, each as first - second."""
     matched_plan: bool = False
     """Export these two once more with the bit plan of the neediest, so that neither pays for the other's size."""
 
@@ -171,7 +173,8 @@ class Study:
     def _check_report(self) -> None:
         """Refuse tables about variants that do not exist."""
         report = self.settings.report
-        for key, name in [("reference", report.reference), *(("two_by_two", name) for name in report.two_by_two)]:
+        named = {"reference": [report.reference], "two_by_two": report.two_by_two, "pairs": chain(*report.pairs)}
+        for key, name in ((key, name) for key, names in named.items() for name in names):
             if name not in self.variants:
                 raise self._error(f"report.{key}", f"no variant '{name}'", name, list(self.variants))
 

@@ -70,10 +70,9 @@ def gain_spread(results: Results) -> float:
     return pooled_sd([gains(results, variant) for variant in results.frame["variant"].unique()])
 
 
-def against_reference(results: Results, variant: str, metric: str) -> Comparison:
-    """A variant against the study's reference."""
-    reference = results.values(results.manifest["reference"], metric)
-    return compare(results.values(variant, metric), reference, spread(results, metric))
+def variant_difference(results: Results, first: str, second: str, metric: str) -> Comparison:
+    """One variant minus another."""
+    return compare(results.values(first, metric), results.values(second, metric), spread(results, metric))
 
 
 def sweep_comparisons(results: Results, sweep: str, metric: str) -> list[Comparison]:
@@ -102,11 +101,15 @@ def all_effects(results: Results) -> list[tuple[str, str, Comparison]]:
         effects += [("2x2", f"{cross.treated} - {cross.control}, {NAMES[m]}", cross.variant[m]) for m in EVALUATIONS]
         effects += [("2x2", f"TTT on {variant}", comparison) for variant, comparison in cross.ttt.items()]
         effects.append(("2x2", "interaction", cross.interaction))
+    against_reference = [
+        (variant, reference)
+        for variant in results.manifest["main_variants"]
+        if variant != reference and (variant not in pair or reference not in pair)
+    ]
     for metric in EVALUATIONS:
-        for variant in results.manifest["main_variants"]:
-            if variant != reference and (variant not in pair or reference not in pair):
-                comparison = against_reference(results, variant, metric)
-                effects.append(("variants", f"{variant} - {reference}, {NAMES[metric]}", comparison))
+        for first, second in (*against_reference, *results.manifest.get("pairs", ())):
+            comparison = variant_difference(results, first, second, metric)
+            effects.append(("variants", f"{first} - {second}, {NAMES[metric]}", comparison))
         for sweep, declared in results.manifest["sweeps"].items():
             comparisons = sweep_comparisons(results, sweep, metric)
             for value, comparison in zip(declared["values"], comparisons, strict=True):
