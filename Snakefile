@@ -1,7 +1,8 @@
 """An ablation study of a small language model: text -> runs -> artifacts -> scores -> tables and report.
 
 configuration: config/config.yaml (the quick study), or any other study with --configfile FILE
-targets:       all (default), tables, figures, page, status (also beside a running workflow), estimate
+targets:       all (default), tables, figures, page, result_page,
+               status (also beside a running workflow), estimate
 """
 
 if not workflow.overwrite_configfiles:
@@ -16,6 +17,7 @@ include: "rules/train.smk"
 include: "rules/export.smk"
 include: "rules/evaluate.smk"
 include: "rules/report.smk"
+include: "rules/publish.smk"
 include: "rules/watched.smk"
 include: "rules/watch.smk"
 

@@ -18,6 +18,7 @@ localrules:
     page,
     report,
     published,
+    result_page,
 
 
 # Settings come from files, never from the submitting shell; caches of compilers stay on the node; SIGTERM is for Python.

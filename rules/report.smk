@@ -6,7 +6,6 @@ out: results/<study>/runs.json                         which declared run finds 
      results/<study>/figures/*.{png,svg}
      results/<study>/report.html                       question, tables, figures, provenance, checks; opens offline
      results/<study>/snakemake_report.html             the same inside Snakemake's own report: code, settings, times
-     results/published/tables.md                       the published study through the same code
 """
 
 from flowgolf.report.names import figure_names, table_names
@@ -129,19 +128,3 @@ rule report:
     shell:
         "snakemake --nolock --quiet all --configfile {params.configfiles}"
         " --report {output.page} -- tables page 2> {log}"
-
-
-rule published:
-    input:
-        [PUBLISHED / name for name in ("runs.csv", "trajectory.csv", "printed.csv")],
-    output:
-        tables="results/published/tables.md",
-    log:
-        "results/published/tables.log",
-    params:
-        code=code("published"),
-        failure="results/published/failed.json",
-    message:
-        "tables of the published study"
-    script:
-        "../workflow/scripts/published.py"

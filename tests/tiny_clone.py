@@ -77,9 +77,9 @@ class Clone:
             capture_output=True, text=True, timeout=600, check=False,
         )  # fmt: skip
 
-    def planned(self) -> dict[str, int]:
+    def planned(self, *targets: str) -> dict[str, int]:
         """Jobs by rule that a run would do now; the final target itself is left out."""
-        dry = self.snakemake("-n")
+        dry = self.snakemake("-n", *targets)
         assert dry.returncode == 0, dry.stderr
         text = dry.stdout + dry.stderr
         table = text.partition("Job stats:")[2].partition("\n\n")[0]

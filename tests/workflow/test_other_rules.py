@@ -73,3 +73,7 @@ def test_the_published_tables_come_out_of_our_code(clone):
     text = (clone.folder / "results" / "published" / "tables.md").read_text()
     assert "Findings: 2 of 39 printed figures do not follow from their own rows" in text
     assert "sd, sliding bpb: printed 0.00151, its own per-seed figures give 0.00154" in text
+
+
+def test_a_result_page_needs_only_the_bootstrap_beside_a_finished_study(clone):
+    assert clone.planned("result_page") == {"bootstrap": 1, "result_page": 1}

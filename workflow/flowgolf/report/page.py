@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flowgolf.files import replacing
 from flowgolf.report.collect import Results, collect_results
-from flowgolf.report.names import FIGURES, sweep_name
+from flowgolf.report.names import sweep_name
 from flowgolf.report.page_evidence import checks_html, provenance_table
 from flowgolf.report.published import PUBLISHED, published_results
 from flowgolf.report.render import Table, html_table
@@ -107,18 +107,21 @@ def table_section(table: Table) -> str:
 
 def figure_sections(results: Results, folder: Path) -> Sequence[str]:
     """Every figure with its caption; the images are part of the page."""
-    captions = dict(CAPTIONS)
-    for name, sweep in results.manifest["sweeps"].items():
-        captions[sweep_name(name)] = (
-            f"{sweep['key']} of {sweep['of']}, with {results.manifest['reference']} as the line."
-        )
-    names = [*FIGURES, *(sweep_name(name) for name in results.manifest["sweeps"])]
     return [
-        f'<figure id="figure-{name}"><img alt="{escape(captions[name])}" '
+        f'<figure id="figure-{name}"><img alt="{escape(caption)}" '
         f'src="{data_url("image/svg+xml", (folder / f"{name}.svg").read_text())}">'
-        f"<figcaption>{escape(captions[name])}</figcaption></figure>"
-        for name in names
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+        for name, caption in captions(results).items()
     ]
+
+
+def captions(results: Results) -> dict[str, str]:
+    """The study's figures by name, in the order in which they are read, each with its caption."""
+    swept = {
+        sweep_name(name): f"{sweep['key']} of {sweep['of']}, with {results.manifest['reference']} as the line."
+        for name, sweep in results.manifest["sweeps"].items()
+    }
+    return CAPTIONS | swept
 
 
 def data_url(kind: str, text: str) -> str:

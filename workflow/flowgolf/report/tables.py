@@ -30,8 +30,11 @@ def tables(manifest_path: str | Path, out_dir: str | Path, published_dir: str | 
         path.write_text(main_text(results))
 
 
-def study_tables(results: Results, published: Results) -> list[Table]:
-    """All tables of a study, in the order in which they are read; each says so when the runs' commits differ."""
+def study_tables(results: Results, published: Results | None) -> list[Table]:
+    """All tables of a study, in the order in which they are read; each says so when the runs' commits differ.
+
+    Without `published` there is no comparison with its figures.
+    """
     evaluated = [
         seeds_table(results),
         two_by_two_table(results),
@@ -39,7 +42,7 @@ def study_tables(results: Results, published: Results) -> list[Table]:
         effects_table(results),
         *(sweep_table(results, sweep) for sweep in results.manifest["sweeps"]),
         export_table(results),
-        compare_table(results, published),
+        *([compare_table(results, published)] if published else []),
     ]
     made = [*(with_partial(table, results) for table in evaluated), trajectory_table(results)]
     return [with_commits(table, results) for table in made]
