@@ -4,10 +4,11 @@
 # make status    every run of the study CONFIG (default config/config.yaml): state, progress, figures so far
 # make estimate  what CONFIG would cost now: new and cached jobs, hours, memory
 # make published  the published study's tables from its own figures, and what does not follow from them
+# make full-size  every stage of the published study's model once on the CPU, with times and memory: about ten minutes
 # TORCH=cpu|default  which build of torch to install; by default the CPU build where no NVIDIA driver answers
 
 .DELETE_ON_ERROR:
-.PHONY: setup study test check published status estimate
+.PHONY: setup study test check published status estimate full-size
 PYTHON ?= python3
 CONFIG ?= config/config.yaml
 VENV := .venv
@@ -32,6 +33,9 @@ test: $(VENV)/.complete check
 check: $(VENV)/.complete
 	@ruff check . && ruff format --check . && snakefmt --check Snakefile rules && mypy
 	@workflow/lint.sh
+
+full-size: $(VENV)/.complete
+	@PYTHONPATH=tests python tests/full_size.py
 
 setup: $(VENV)/.complete
 

@@ -1,0 +1,152 @@
+"""The published study at full size on a CPU: every stage once, as far as it goes without GPU hours (`make full-size`).
+
+The model and all settings are those of config/parameter_golf.yaml; what is smaller is named in SMALLER. The training is
+killed with SIGKILL after its first step and resumed. Prints what each stage left, its time and its peak memory.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flowgolf.study import merge
+from repository import ROOT
+
+CONFIG = ROOT / "config" / "parameter_golf.yaml"
+FOLDER = ROOT / "results" / "full_size"
+PARAMETERS = 27_530_952
+CAP_BYTES = 16_000_000
+POSITIONS = 8192
+KILLED_AFTER_STEP = 1
+WAIT_SECONDS = 600
+
+SMALLER: dict[str, Any] = {
+    "name": FOLDER.name,
+    "seeds": [42],
+    "variants": {"base": {}, "nfm": {"model": {"flow_matcher": {"hidden_dim": 256, "loss_weight": 0.1}}}},
+    "base": {
+        "train": {"steps": 2, "batch_tokens": 4096, "micro_batches": 1, "warmdown_steps": 1, "checkpoint_every": 1,
+                  "threads": 2},
+        "export": {"scale_floor": False},  # or two steps from the start everything is tiny, and the first plan fits
+        "evaluate": {
+            "sliding": {"max_positions": POSITIONS, "memory_mb": 2048, "threads": 2},
+            "legal_ttt": {"max_positions": POSITIONS, "memory_mb": 2048, "threads": 2, "chunk_tokens": 4096,
+                          "batch_seqs": 1, "epochs": 1, "save_every_chunks": 1},
+        },
+    },
+}  # fmt: skip
+RUN = FOLDER / "runs" / "nfm" / "seed42"
+
+
+def write_study() -> Path:
+    """The study of config/parameter_golf.yaml on the embedded text, with what SMALLER changes."""
+    published = yaml.safe_load(CONFIG.read_text())
+    quick = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    study = merge(published, SMALLER)
+    study |= {"variants": SMALLER["variants"], "sweeps": {}, "data": merge(quick["data"], {"split": {"k": 40}})}
+    study["report"]["matched_plan"] = False
+    path = FOLDER / "study.yaml"
+    FOLDER.mkdir(parents=True)
+    path.write_text(yaml.safe_dump(study, sort_keys=False))
+    return path
+
+
+def start(study: Path, *targets: Path) -> subprocess.Popen[bytes]:
+    """Snakemake on its way to some files, in a process group of its own."""
+    names = [str(target.relative_to(ROOT)) for target in targets]
+    command = [sys.executable, "-m", "snakemake", "--quiet", "rules", "progress", "host", "reason"]
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return subprocess.Popen(
+        [*command, "--configfile", str(study), "--", *names], cwd=ROOT, env=environment, start_new_session=True
+    )
+
+
+def make(what: str, study: Path, *targets: Path) -> None:
+    """Have Snakemake make some files; print how long it took and the memory of its largest process."""
+    started = time.perf_counter()
+    _, status, usage = os.wait4(start(study, *targets).pid, 0)
+    if status:
+        sys.exit(f"{what}: failed, see above")
+    print(f"== {what}: {time.perf_counter() - started:.0f} s, peak {usage.ru_maxrss / 1e6:.1f} GB", flush=True)
+
+
+def kill_after_first_step(study: Path) -> None:
+    """Start the training and end it with SIGKILL as soon as it has saved a state."""
+    process = start(study, RUN / "train" / "run.json")
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not list(FOLDER.glob("state/train/nfm/*/state.pt")):
+        if process.poll() is not None or time.monotonic() > deadline:
+            sys.exit("the training ended before it could be killed")
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    print("== killed with SIGKILL after a saved step", flush=True)
+    unlock = [sys.executable, "-m", "snakemake", "--unlock", "--quiet", "all", "--configfile", str(study)]
+    subprocess.run(unlock, cwd=ROOT, check=True)
+
+
+def record(name: str) -> dict[str, Any]:
+    """A record of the run."""
+    return json.loads((RUN / name).read_text())
+
+
+def show_training() -> None:
+    """Check and print what the training left."""
+    run = record("train/run.json")
+    starts = [session["from_step"] for session in run["sessions"]]
+    assert run["parameters"] == PARAMETERS, run["parameters"]
+    assert starts == [0, KILLED_AFTER_STEP], starts
+    print(
+        f"   {run['parameters']:,} parameters, {run['steps']} steps (resumed from step {starts[-1]}), "
+        f"{run['seconds_per_step']:.1f} s a step, peak {run['peak_memory_bytes'] / 1e9:.1f} GB, "
+        f"{run['model_flops_utilisation']:.0%} of the matrix-product rate, bpb {run['ema_roundtrip_bpb']:.4f}"
+    )
+
+
+def show_export() -> None:
+    """Check and print what the export left."""
+    export = record("export/export.json")
+    assert export["bytes_total"] == export["bytes_weights"] + export["bytes_code"] <= CAP_BYTES
+    assert (RUN / "export" / "artifact.bin").stat().st_size == export["bytes_weights"]
+    print(
+        f"   {export['bytes_weights']:,} bytes of weights + {export['bytes_code']:,} of code = "
+        f"{export['bytes_total']:,}; {len(export['attempts'])} attempts; int5 in {export['int5_layers'] or 'no block'}"
+    )
+
+
+def show_evaluation(name: str) -> None:
+    """Check and print what an evaluation left."""
+    result, checks = record(f"{name}/{name}.json"), record(f"{name}/checks.json")
+    assert result["tokens"] == POSITIONS and result["partial"], result["tokens"]
+    passed = [check["rule"] for check in checks["checks"]]
+    print(
+        f"   {result['tokens']:,} positions in {result['seconds']:.0f} s: bpb {result['bpb']:.6f} (partial); "
+        f"rules passed: {', '.join(map(str, passed))}"
+    )
+
+
+def main() -> None:
+    """Everything, from an empty folder."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    started = time.perf_counter()
+    study = write_study()
+    kill_after_first_step(study)
+    make("training", study, RUN / "train" / "run.json")
+    show_training()
+    make("export", study, RUN / "export" / "export.json")
+    show_export()
+    for name in ("sliding", "legal_ttt"):
+        make(name, study, RUN / name / f"{name}.json")
+        show_evaluation(name)
+    print(f"full size: {time.perf_counter() - started:.0f} s in all")
+
+
+if __name__ == "__main__":
+    main()
