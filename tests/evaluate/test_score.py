@@ -16,6 +16,15 @@ def test_digits_do_not_depend_on_the_number_of_threads(tiny: Golden) -> None:
     assert torch.get_num_threads() == 1
 
 
+@pytest.mark.parametrize(("max_positions", "shard"), [(None, (0, 1)), (200, (0, 1)), (None, (1, 3))])
+def test_progress_ends_at_the_last_position_of_a_part_too(
+    tiny: Golden, capsys: pytest.CaptureFixture[str], max_positions: int | None, shard: tuple[int, int]
+) -> None:
+    settings = tiny.sliding(max_positions=max_positions, batch_windows=4)
+    nats = slide(tiny.gpt, tiny.stream, settings, shard, "sliding")[1]
+    assert f"sliding  100% ({len(nats)}/{len(nats)} positions)" in capsys.readouterr().err
+
+
 def test_scoring_a_part_of_each_window_agrees_with_scoring_all_of_it(tiny: Golden) -> None:
     seq_len, stride = tiny.sliding().seq_len, tiny.sliding().stride
     nats = slide(tiny.gpt, tiny.stream, tiny.sliding())[1]

@@ -50,11 +50,16 @@ def slide(
     stream: TokenStream,
     settings: WindowSettings,
     shard: tuple[int, int] = (0, 1),
-    progress: Progress | None = None,
+    label: str | None = None,
 ) -> tuple[int, np.ndarray, Ledger]:
-    """Score shard `k` of `n` of a stream: first position, nats (positions,) float32, and the ledger."""
+    """Score shard `k` of `n` of a stream: first position, nats (positions,) float32, and the ledger.
+
+    With a `label` it tells its progress.
+    """
     windows = windows_of(stream, settings)
     indices = windows.shard(*shard, batch_windows(gpt, settings))
+    start, end = windows[indices[0]].start, windows[indices[-1]].end
+    progress = Progress(label, end - start, "positions") if label else None
     ledger = Ledger(windows.num_positions)
     parts: list[np.ndarray] = []
     done = 0
@@ -64,7 +69,7 @@ def slide(
             done += len(nats)
             if progress is not None:
                 progress.update(done)
-    return windows[indices[0]].start, np.concatenate(parts), ledger
+    return start, np.concatenate(parts), ledger
 
 
 def score_segments(

@@ -18,7 +18,6 @@ from flowgolf.evaluate.score import slide, total, weights_checksum
 from flowgolf.evaluate.settings import SlidingSettings
 from flowgolf.evaluate.verify import Evidence, sample_of, short_slides, verify
 from flowgolf.model.roundtrip import Score, roundtrip
-from flowgolf.progress import Progress
 
 PART_FACTS = ("shard", "seconds", "host", "slurm_job_id", "slurmd_nodename", "queue_seconds")
 
@@ -43,7 +42,7 @@ def sliding(
     gpt, artifact_sha256 = load_gpt(artifact_path)
     check_vocabulary(gpt, dataset, artifact_path)
     first_weights, started = weights_checksum(gpt), time.monotonic()
-    start, nats, ledger = slide(gpt, stream, settings, shard, Progress("sliding", len(stream) - 1, "positions"))
+    start, nats, ledger = slide(gpt, stream, settings, shard, "sliding")
     seconds = time.monotonic() - started
     score = total(nats, byte_table, stream, start)
     sample = sample_of(stream, settings.seq_len)
