@@ -1,7 +1,7 @@
 """An ablation study of a small language model: text -> runs -> artifacts -> scores -> tables and report.
 
 configuration: config/config.yaml (the quick study), or any other study with --configfile FILE
-targets:       all (default), tables, figures, page, result_page,
+targets:       all (default), tables, figures, page, result_page, submission,
                status (also beside a running workflow), estimate
 """
 
@@ -12,12 +12,14 @@ if not workflow.overwrite_configfiles:
 
 include: "rules/common.smk"  # in the order in which the stages run
 include: "rules/cluster.smk"
+include: "rules/submitted.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/export.smk"
 include: "rules/evaluate.smk"
 include: "rules/report.smk"
 include: "rules/publish.smk"
+include: "rules/submission.smk"
 include: "rules/watched.smk"
 include: "rules/watch.smk"
 

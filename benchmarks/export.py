@@ -29,6 +29,7 @@ from flowgolf.export.codec import Codec
 from flowgolf.export.pack import Packer, bits_of
 from flowgolf.export.plan import Plan
 from flowgolf.export.settings import ExportSettings
+from flowgolf.submission import bundle
 
 LAYERS, DIM, KV_DIM, HIDDEN, VOCAB = 11, 512, 256, 1536, 1024
 SPREAD = {
@@ -114,7 +115,7 @@ def reference_bytes(packer: Packer, plan: Plan) -> int:
 def measure(kind: str, codec: Codec, cap_bytes: int, show_tensors: bool) -> None:
     """Export one state dict and print its figures."""
     tensors = weights(kind, seed=0)
-    settings = ExportSettings(codec=codec, cap_bytes=cap_bytes)
+    settings = ExportSettings(codec=codec, cap_bytes=cap_bytes, code_bytes=bundle.size_bytes())
     with tempfile.TemporaryDirectory() as folder:
         checkpoint, artifact, record_path = (Path(folder, name) for name in ("model", "artifact.bin", "export.json"))
         save_file(tensors, checkpoint, metadata={"model": json.dumps({"layers": LAYERS})})

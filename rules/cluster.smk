@@ -19,6 +19,8 @@ localrules:
     report,
     published,
     result_page,
+    submission,
+    submission_folder,
 
 
 # Settings come from files, never from the submitting shell; caches of compilers stay on the node; SIGTERM is for Python.

@@ -22,7 +22,7 @@ rule export:
     log:
         f"{RESULTS}/logs/export/{{variant}}/seed{{seed}}.log",
     params:
-        settings=settings("export"),
+        settings=export_settings,
         code=code("export"),
         cache=cache,
         failure=failure("export"),

@@ -122,7 +122,8 @@ rule report:
     log:
         f"{RESULTS}/logs/report.log",
     params:
-        configfiles=lambda wildcards: " ".join(str(path) for path in workflow.configfiles),
+        # another path for one study changes nothing: a params function that takes `input` never reruns a job
+        configfiles=lambda wildcards, input: " ".join(str(path) for path in workflow.configfiles),
     message:
         "Snakemake's report"
     shell:

@@ -82,6 +82,13 @@ def test_matched_plans_add_an_export_of_each_arm_and_no_training(config):
         ("sweeps.loss_weight.values", [0.1, 0.1], r"two variants are named 'nfm-loss_weight=0.1'"),
         ("sweeps.loss_weight.values", ["a/b"], r"variants.nfm-loss_weight=a/b: a name takes letters"),
         ("variants.a b", {}, r"variants.a b: a name takes letters, digits"),
+        ("submission.variants", ["nmf"], r"submission.variants: no trained variant 'nmf'; did you mean nfm\?"),
+        ("submission.seed", 7, r"submission.seed: 7 is not one of the seeds \[42, 1337, 2025\]"),
+        (
+            "variants.nfm.export",
+            {"codec": "range"},
+            r"submission.variants: nfm has export.codec range, which train_gpt",
+        ),
         ("report.reference", "bas", r"report.reference: no variant 'bas'; did you mean base\?"),
         ("report.pairs", [["nfm", "bas"]], r"report.pairs: no variant 'bas'; did you mean base\?"),
         ("imports.nfm", {"checkpoint": "a.pt", "seed": 1}, r"imports.nfm: two variants are named 'nfm'"),
@@ -113,8 +120,25 @@ def test_a_missing_source_is_named(config):
         Study(config)
 
 
+def test_what_is_submitted_by_default_are_the_arms_with_the_first_seed(config):
+    study = Study(config)
+    assert (study.submitted, study.submitted_seed) == (["base", "nfm"], 42)
+    config["submission"] |= {"variants": ["nfm"], "seed": 1337}
+    study = Study(config)
+    assert (study.submitted, study.submitted_seed) == (["nfm"], 1337)
+
+
+def test_a_study_without_a_submission_block_submits_nothing(config):
+    del config["submission"]
+    with pytest.raises(
+        ConfigError, match="study.yaml: submission: missing; say who submits what, as config/config.yaml"
+    ):
+        print(Study(config, source="study.yaml").submitted)
+
+
 def test_reading_a_study_imports_no_torch():
-    code = "import sys, flowgolf.study, flowgolf.provenance, flowgolf.report.names; print(*sys.modules)"
+    modules = "flowgolf.study, flowgolf.provenance, flowgolf.report.names, flowgolf.submission.bundle"
+    code = f"import sys, {modules}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "flowgolf.study" in loaded
     assert not {"torch", "numpy", "pandas", "matplotlib"} & set(loaded)

@@ -78,5 +78,5 @@ def make_artifact(path: Path, seed: int = 0, **changes: Any) -> Path:
             weight.add_(torch.randn(weight.shape, generator=generator), alpha=0.1)
     checkpoint = path.with_suffix(".safetensors")
     save_file(dict(gpt.state_dict()), checkpoint, metadata={"model": settings.model_dump_json()})
-    export(checkpoint, ExportSettings(passthrough_max_elements=200), path, path.with_suffix(".json"))
+    export(checkpoint, ExportSettings(passthrough_max_elements=200, code_bytes=0), path, path.with_suffix(".json"))
     return path

@@ -7,17 +7,9 @@ import numpy as np
 import pytest
 import zstandard
 
-from flowgolf.export.codec import (
-    PRECISION_BITS,
-    at_level,
-    fixed_precision,
-    level_pays,
-    literals_only,
-    range_compress,
-    range_decompress,
-    zstd_decompress,
-)
+from flowgolf.export.codec import at_level, level_pays, literals_only, zstd_decompress
 from flowgolf.export.layout import symbol_entropy_bytes
+from flowgolf.export.range_coder import PRECISION_BITS, fixed_precision, range_compress, range_decompress
 
 
 def groups() -> list[np.ndarray]:

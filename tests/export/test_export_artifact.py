@@ -114,6 +114,11 @@ def write(path: Path, record: dict[str, Any]) -> Path:
     return path
 
 
+def test_code_of_unknown_size_is_refused(weights: Weights, run_export: RunExport) -> None:
+    with pytest.raises(ValueError, match="export.code_bytes: null has to be replaced by the size of the generated"):
+        run_export(weights, code_bytes=None)
+
+
 @pytest.mark.parametrize("codec", ["zstd", "range"])
 def test_a_cap_that_cannot_be_met_fails_and_leaves_no_file(
     codec: str, weights: Weights, run_export: RunExport, tmp_path: Path

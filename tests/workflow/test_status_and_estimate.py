@@ -1,5 +1,6 @@
 """`snakemake status` beside a locked workflow, and `snakemake estimate` before a launch."""
 
+import re
 from copy import deepcopy
 
 import pytest
@@ -39,6 +40,7 @@ def test_estimate_counts_what_is_new_and_what_is_cached(clone):
     nothing = clone.snakemake("estimate", *QUIET)
     assert nothing.returncode == 0, nothing.stderr
     assert "no training and no evaluation is left to do" in nothing.stdout
+    assert re.search(r"^\| total +\| +0 \|", nothing.stdout, re.MULTILINE), nothing.stdout
     config = deepcopy(clone.config)
     config["seeds"].append(3)
     clone.write_config(config)

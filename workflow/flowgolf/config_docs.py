@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from flowgolf.config_errors import blocks_in
-from flowgolf.study import StudySettings
+from flowgolf.study_settings import StudySettings
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = ROOT / "config" / "schema.json"

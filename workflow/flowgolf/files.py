@@ -1,9 +1,10 @@
 """Files that are complete or absent: atomic writes, JSON records, checksums."""
 
+import csv
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,14 @@ def write_json(path: str | Path, record: dict[str, Any]) -> None:
     """Write `record` atomically as indented JSON with sorted keys; a non-finite number is a ValueError."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows atomically as CSV under a line of column names; what a row does not have, or None, is left empty."""
+    with replacing(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def read_json(path: str | Path) -> dict[str, Any]:

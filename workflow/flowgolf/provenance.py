@@ -1,7 +1,6 @@
 """Where a figure comes from: fingerprints of code, and the facts of the process that made it."""
 
 import ast
-import os
 import platform
 import socket
 import subprocess
@@ -11,6 +10,8 @@ from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from flowgolf.cluster_job import cluster_job
 
 WORKFLOW = Path(__file__).resolve().parents[1]
 LIBRARIES = ("torch", "numpy", "sentencepiece", "zstandard", "snakemake")
@@ -98,24 +99,3 @@ def run_record() -> dict[str, Any]:
         "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
         **cluster_job(),
     }
-
-
-def cluster_job() -> dict[str, Any]:
-    """SLURM job, partition and node of this process, and the seconds that the job waited; None each without SLURM."""
-    names = ("SLURM_JOB_ID", "SLURM_JOB_PARTITION", "SLURMD_NODENAME")
-    return {**{name.lower(): os.environ.get(name) for name in names}, "queue_seconds": queue_seconds()}
-
-
-def queue_seconds() -> int | None:
-    """Seconds between submission and start of this process's SLURM job; None without one, or when SLURM is silent."""
-    job = os.environ.get("SLURM_JOB_ID")
-    if job is None:
-        return None
-    command = ["squeue", "--noheader", "--jobs", job, "--format=%V %S"]
-    environment = {**os.environ, "SLURM_TIME_FORMAT": "%s"}  # seconds since the epoch
-    try:
-        answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
-        submitted, started = answer.stdout.split()
-        return int(started) - int(submitted)
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return None

@@ -1,6 +1,6 @@
 """How long a job may take at most, from the size of the study alone: the time limit that a cluster is asked for."""
 
-from flowgolf.study import RunSettings
+from flowgolf.study_settings import RunSettings
 
 DEVICE_FLOPS = 20e12  # a slow data-centre GPU; too short a limit costs a resubmission, training goes on from its state
 MARGIN_MINUTES = 30.0  # start-up, compilation, validation; all there is to a small study

@@ -6,21 +6,16 @@ Imports no torch: every Snakemake process, on every node, reads this first.
 import re
 from collections.abc import Iterator
 from itertools import chain
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import ValidationError
 
 from flowgolf.config_errors import ConfigError, nearest_key, sentences, setting_keys
-from flowgolf.data.settings import DataSettings
-from flowgolf.evaluate.settings import EvaluateSettings
-from flowgolf.export.settings import ExportSettings
-from flowgolf.model.settings import ModelSettings
 from flowgolf.settings import Settings
-from flowgolf.train.settings import TrainSettings
+from flowgolf.study_settings import NAME_PATTERN, RunSettings, StudySettings
 
 Stage = Literal["train", "export", "sliding", "legal_ttt"]
 STAGES: tuple[Stage, ...] = ("train", "export", "sliding", "legal_ttt")
-NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.+=-]*$"  # a folder name and a Snakemake wildcard
 
 
 class Run(NamedTuple):
@@ -28,87 +23,6 @@ class Run(NamedTuple):
 
     variant: str
     seed: int
-
-
-class RunSettings(Settings):
-    """Everything that one run depends on besides its seed and the data."""
-
-    model: ModelSettings
-    """The model and its parts."""
-    train: TrainSettings
-    """Training."""
-    export: ExportSettings
-    """Quantised export."""
-    evaluate: EvaluateSettings
-    """Evaluations."""
-
-
-class SweepSettings(Settings):
-    """One setting of a variant, tried at several values; each value is a variant with a derived name."""
-
-    of: str
-    """Variant that is swept."""
-    key: str
-    """Setting that changes, as a dotted path: model.flow_matcher.loss_weight."""
-    values: list[Any] = Field(min_length=1)
-    """Values to try; the variant's own value costs nothing, it is the same run."""
-    seeds: list[int] = Field(min_length=1)
-    """Seeds of the sweep."""
-
-
-class ImportSettings(Settings):
-    """A checkpoint of the published script in place of a training; exported and evaluated like any run."""
-
-    checkpoint: str
-    """A .pt state dict or an .int6.ptz file, relative to the working directory."""
-    seed: int
-    """Seed it was trained with."""
-    model: dict[str, Any] = {}
-    """Its difference from base.model."""
-
-
-class ReportSettings(Settings):
-    """What the tables compare."""
-
-    reference: str = "base"
-    """Variant that differences are taken against."""
-    two_by_two: list[str] = Field(["base", "nfm"], min_length=2, max_length=2)
-    """The two variants of the variants-by-TTT table."""
-    pairs: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
-    """Further pairs of variants to compare in the table of effects, each as first - second."""
-    matched_plan: bool = False
-    """Export these two once more with the bit plan of the neediest, so that neither pays for the other's size."""
-
-
-class StudySettings(Settings):
-    """A study as it is written down."""
-
-    name: str = Field(pattern=NAME_PATTERN)
-    """Folder under results/."""
-    question: str
-    """What the study asks; printed on top of the report."""
-    seeds: list[int] = Field(min_length=1)
-    """Seeds of every variant."""
-    data: DataSettings
-    """Text and tokenizer, the same for all runs."""
-    base: RunSettings
-    """The baseline, spelt out once."""
-    variants: dict[str, dict[str, Any]] = Field(min_length=1)
-    """Named differences from the baseline; {} is the baseline itself."""
-    sweeps: dict[str, SweepSettings] = {}
-    """Settings tried at several values."""
-    imports: dict[str, ImportSettings] = {}
-    """Variants whose weights come from a file."""
-    report: ReportSettings = ReportSettings()
-    """What the tables compare."""
-
-    @field_validator("seeds")
-    @classmethod
-    def check_seeds(cls, seeds: list[int]) -> list[int]:
-        """Refuse a seed that stands twice."""
-        if len(set(seeds)) < len(seeds):
-            raise ValueError(f"{seeds} names a seed twice")
-        return seeds
 
 
 class Study:
@@ -124,6 +38,7 @@ class Study:
         self.overrides = dict(self._named_overrides(config))
         self.variants = {name: self._resolve(name, override) for name, override in self.overrides.items()}
         self._check_report()
+        self._check_submission()
         self.runs = list(self._declared_runs())
         self._owners = {stage: self._stage_owners(stage) for stage in STAGES}
 
@@ -177,6 +92,35 @@ class Study:
         for key, name in ((key, name) for key, names in named.items() for name in names):
             if name not in self.variants:
                 raise self._error(f"report.{key}", f"no variant '{name}'", name, list(self.variants))
+
+    def _check_submission(self) -> None:
+        """Refuse to submit what this study does not train."""
+        if self.settings.submission is None:
+            return
+        for name in self.submitted:
+            if name not in self.settings.variants:
+                known = list(self.settings.variants)
+                raise self._error("submission.variants", f"no trained variant '{name}'", name, known)
+            if self.variants[name].export.codec == "range":
+                raise self._error(
+                    "submission.variants", f"{name} has export.codec range, which train_gpt.py cannot read"
+                )
+        seed = self.settings.submission.seed
+        if seed is not None and seed not in self.settings.seeds:
+            raise self._error("submission.seed", f"{seed} is not one of the seeds {self.settings.seeds}")
+
+    @property
+    def submitted(self) -> list[str]:
+        """Variants that get a submission folder; a study without a `submission` block is a ConfigError."""
+        if self.settings.submission is None:
+            raise self._error("submission", "missing; say who submits what, as config/config.yaml does")
+        return self.settings.submission.variants or self.settings.report.two_by_two
+
+    @property
+    def submitted_seed(self) -> int:
+        """Seed whose artifact is submitted."""
+        block = self.settings.submission
+        return self.settings.seeds[0] if block is None or block.seed is None else block.seed
 
     def _error(self, key: str, what: str, given: str | None = None, known: list[str] | None = None) -> ConfigError:
         hint = f"; did you mean {nearest_key(given, known)}?" if given and known else ""

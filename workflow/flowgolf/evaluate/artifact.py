@@ -6,8 +6,8 @@ import torch
 
 from flowgolf.data.dataset import Dataset
 from flowgolf.export.artifact import load
-from flowgolf.model import ModelSettings
 from flowgolf.model.gpt import GPT
+from flowgolf.model.settings import ModelSettings
 
 
 def load_gpt(artifact_path: str | Path) -> tuple[GPT, str]:

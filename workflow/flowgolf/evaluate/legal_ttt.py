@@ -1,7 +1,6 @@
 """Rule `legal_ttt`: score a chunk, then train on it, and so on to the end (spec/evaluation.md)."""
 
 import copy
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +42,8 @@ def legal_ttt(
     stream, byte_table = dataset.validation, dataset.byte_table
     sample = sample_of(stream, settings.seq_len)
     original = copy.deepcopy(gpt)
-    run = ScoreFirst(gpt, stream, byte_table, settings)
     folder = StateFolder(state_dir, identity(artifact_sha256, settings, dataset))
-    saved = folder.load()
-    if saved is not None:
-        run.restore(saved)
-    run_chunks(run, folder)
+    run = run_to_end(ScoreFirst(gpt, stream, byte_table, settings), folder)
     score = total(run.nats, byte_table, stream, 0)
     evidence = Evidence(
         gpt=original,
@@ -67,15 +62,18 @@ def legal_ttt(
     files.write_json(checks_path, verify("legal_ttt", evidence))
     record = result("legal_ttt", score, settings, artifact_sha256, run.seconds, len(stream) - 1, gpt)
     record["ledger"] = run.ledger.proof()
-    write_curve(curve_path, run.rows)
+    files.write_csv(curve_path, COLUMNS, run.rows)
     if settings.keep_nats:
         write_nats(nats_path(result_path), run.nats, byte_table, stream, 0)
     files.write_json(result_path, record)
     folder.remove()
 
 
-def run_chunks(run: ScoreFirst, folder: StateFolder) -> None:
-    """Run the chunks that are left, saving now and then and when asked to stop."""
+def run_to_end(run: ScoreFirst, folder: StateFolder) -> ScoreFirst:
+    """Run the chunks that are left after what `folder` keeps, saving now and then and when asked to stop."""
+    saved = folder.load()
+    if saved is not None:
+        run.restore(saved)
     progress = Progress("legal_ttt", run.windows.num_positions, "positions")
     with stop_requests() as stop:
         while not run.finished:
@@ -91,17 +89,10 @@ def run_chunks(run: ScoreFirst, folder: StateFolder) -> None:
                     f"stopped by {stop.signal} after chunk {run.next_chunk} of {run.num_chunks}; "
                     "the state is kept, run again to go on"
                 )
+    return run
 
 
 def identity(artifact_sha256: str, settings: LegalTTTSettings, dataset: Dataset) -> dict[str, Any]:
     """What a saved state belongs to, one entry a setting."""
     shards = [shard["sha256"] for shard in dataset.record["validation"]["shards"]]
     return {"artifact": artifact_sha256, "validation shards": shards, **settings.model_dump(mode="json")}
-
-
-def write_curve(path: str | Path, rows: list[dict[str, Any]]) -> None:
-    """Write the rows of the curve as CSV."""
-    with files.replacing(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)

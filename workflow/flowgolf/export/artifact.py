@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from flowgolf import provenance
@@ -15,6 +14,7 @@ from flowgolf.export.record import export_record
 from flowgolf.export.settings import ExportSettings
 from flowgolf.export.unpack import Artifact, unpack
 from flowgolf.files import write_json
+from flowgolf.model import weights_file
 
 
 def export(
@@ -27,7 +27,8 @@ def export(
     """Quantise and compress a checkpoint under the cap; write the artifact and its record, return the record.
 
     `matched_plan_path` holds the plan to use where `settings.plan` is `matched`.
-    ValueError if the weights are not finite, a forced plan names a block that is not there, or nothing fits.
+    ValueError if `settings.code_bytes` is null, the weights are not finite, a forced plan names a block that is not
+    there, or nothing fits.
     """
     if settings.plan == "matched":
         if matched_plan_path is None:
@@ -36,7 +37,7 @@ def export(
     packer = Packer(*read_checkpoint(checkpoint_path), settings)
     candidates = candidate_plans(packer.num_layers, settings.plan)
     levels = [None] if settings.codec == "range" else settings.levels
-    room_bytes = settings.cap_bytes - settings.code_bytes
+    room_bytes = settings.cap_bytes - settings.counted_bytes
     try:
         chosen, attempts = search(candidates, levels, packer.size_bytes, room_bytes)
     except DoesNotFitError as error:
@@ -62,13 +63,8 @@ def load(path: str | Path) -> Artifact:
 
 
 def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Model settings and float32 weights of a safetensors file; weights that are not finite are a ValueError."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, the file is no dict
-    except SafetensorError as error:
-        raise ValueError(f"{path}: not a safetensors checkpoint ({error})") from None
+    """Model settings and float32 weights of a checkpoint; weights that are not finite are a ValueError."""
+    metadata, tensors = weights_file.load(path)
     if "model" not in metadata:
         raise ValueError(f"{path}: the checkpoint carries no model settings (metadata key 'model')")
     for name, tensor in tensors.items():

@@ -20,13 +20,13 @@ def export_record(packer: Packer, chosen: Attempt, attempts: list[Attempt]) -> d
     (spec/export.md); lines grouped by spread can fall below it, since each group has statistics of its own.
     """
     settings = packer.settings
-    bytes_total = chosen.bytes_weights + settings.code_bytes
+    bytes_total = chosen.bytes_weights + settings.counted_bytes
     num_parameters = sum(tensor.numel() for tensor in packer.tensors.values())
     bound = packer.entropy_bytes(chosen.plan)
     return {
         "settings": settings.model_dump(mode="json"),
         "bytes_weights": chosen.bytes_weights,
-        "bytes_code": settings.code_bytes,
+        "bytes_code": settings.counted_bytes,
         "bytes_total": bytes_total,
         "cap_bytes": settings.cap_bytes,
         "headroom_bytes": settings.cap_bytes - bytes_total,
@@ -48,7 +48,7 @@ def export_record(packer: Packer, chosen: Attempt, attempts: list[Attempt]) -> d
 
 def attempt_record(attempt: Attempt, settings: ExportSettings) -> dict[str, Any]:
     """One line of the search."""
-    bytes_total = attempt.bytes_weights + settings.code_bytes
+    bytes_total = attempt.bytes_weights + settings.counted_bytes
     return {
         "int5_layers": attempt.int5_layers,
         "level": attempt.level,

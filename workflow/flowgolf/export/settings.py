@@ -12,8 +12,8 @@ class ExportSettings(Settings):
 
     cap_bytes: int = Field(16_000_000, ge=1)
     """Compressed weights plus code must not exceed this."""
-    code_bytes: int = Field(115_032, ge=0)
-    """Size of the code that is shipped with the weights."""
+    code_bytes: int | None = Field(None, ge=0)
+    """Size of the code that counts beside the weights; null: of the train_gpt.py that is generated for submission."""
     passthrough_max_elements: int = Field(65_536, ge=0)
     """Tensors up to this size stay float16; small models need a smaller limit."""
     levels: list[Annotated[int, Field(ge=1, le=22)]] = Field([16, 1, 17, 2], min_length=1)
@@ -27,3 +27,10 @@ class ExportSettings(Settings):
     plan: dict[int, Literal[5, 6]] | Literal["matched"] | None = None
     """Forced bits per block, e.g. {5: 5, 6: 5}; null searches for the fewest int5 blocks that fit.
     `matched` takes the plan of the neediest arm of report.two_by_two."""
+
+    @property
+    def counted_bytes(self) -> int:
+        """`code_bytes` as a number: whoever exports has put the generated file's size in the place of null."""
+        if self.code_bytes is None:
+            raise ValueError("export.code_bytes: null has to be replaced by the size of the generated train_gpt.py")
+        return self.code_bytes

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flowgolf.export.codec import Codec, range_decompress, zstd_decompress
+from flowgolf.export.codec import Codec, zstd_decompress
 from flowgolf.export.container import Header, Plane, Span, TensorEntry
 from flowgolf.export.layout import Grouping, Symbols, restore, unpack_classes
 from flowgolf.export.plan import Plan
 from flowgolf.export.quantize import Kind, block_of, dequantize
+from flowgolf.export.range_coder import range_decompress
 
 
 @dataclass(frozen=True)

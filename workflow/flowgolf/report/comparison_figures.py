@@ -145,4 +145,4 @@ def draw_effects(axes: Axes, rows: list[tuple[str, Comparison]]) -> None:
     axes.set_yticks(range(len(rows)), [f"{what}  (n={comparison.n_text})" for what, comparison in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
-    axes.locator_params(axis="x", nbins=4)
+    axes.locator_params(axis="x", nbins=3)

@@ -10,10 +10,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import safetensors.torch
 import torch
 
 from flowgolf.files import replacing
+from flowgolf.model import weights_file
 from flowgolf.model.gpt import GPT
 
 
@@ -84,11 +84,9 @@ def read(path: Path) -> dict[str, Any] | None:
 
 
 def save_weights(path: str | Path, gpt: GPT) -> None:
-    """Write a model as safetensors, with its settings as JSON under the metadata key `model`."""
+    """Write a model's weights, with its settings as JSON under the metadata key `model`."""
     weights = {name: weight.detach().cpu().contiguous() for name, weight in gpt.state_dict().items()}
-    content = safetensors.torch.save(weights, {"model": gpt.settings.model_dump_json()})
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
+    weights_file.save(path, weights, {"model": gpt.settings.model_dump_json()})
 
 
 class StopRequest:

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from flowgolf.data.dataset import Dataset
-from flowgolf.files import replacing, sha256, write_json
+from flowgolf.files import sha256, write_csv, write_json
 from flowgolf.model import published
 from flowgolf.model.gpt import GPT
 from flowgolf.model.roundtrip import roundtrip
@@ -37,8 +35,7 @@ def import_checkpoint(
     gpt.eval()
     score = roundtrip(gpt, data.validation, data.byte_table)
     save_weights(model_path, gpt)
-    with replacing(curve_path) as temporary:
-        pd.DataFrame(columns=COLUMNS).to_csv(temporary, index=False)
+    write_csv(curve_path, COLUMNS, [])
     record = {
         "variant": variant,
         "seed": seed,

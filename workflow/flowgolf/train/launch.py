@@ -4,7 +4,7 @@ import logging
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -22,9 +22,10 @@ from flowgolf.train.run import TrainingRun
 SHUTDOWN_SECONDS = 10  # for the others, once one process is gone
 
 
-def launch(run: TrainingRun) -> None:
+def launch(run: TrainingRun, command: Sequence[str] = rank.COMMAND) -> None:
     """Train with `run.train.devices` processes; their first error is raised here, as one.
 
+    `command` are the interpreter's arguments that start a process, before the folder that tells it the run.
     ChildProcessError for a process that died without a word. SIGTERM and SIGUSR1 go on to the processes.
     """
     count = run.train.devices
@@ -34,7 +35,7 @@ def launch(run: TrainingRun) -> None:
         folder = Path(name)
         (folder / rank.RUN).write_text(run.model_dump_json())
         try:
-            elastic_launch(config(count, folder), sys.executable)("-m", rank.__name__, str(folder))
+            elastic_launch(config(count, folder), sys.executable)(*command, str(folder))
         except ChildFailedError as failed:
             error = first_error(folder, run, failed.failures)
             if stop.signal and not isinstance(error, InterruptedError):

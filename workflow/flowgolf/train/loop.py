@@ -1,8 +1,10 @@
 """Rule train: one variant under one seed, resumable at any moment (spec/training.md)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from flowgolf.model.settings import ModelSettings
+from flowgolf.train import rank
 from flowgolf.train.distributed import Ranks
 from flowgolf.train.launch import launch
 from flowgolf.train.process import run_process
@@ -20,13 +22,14 @@ def train(
     curve_path: str | Path,
     record_path: str | Path,
     state_dir: str | Path,
+    command: Sequence[str] = rank.COMMAND,
 ) -> None:
     """Train one model and leave its averaged weights, its curve and its record.
 
     Goes on from `state_dir` when an earlier process was stopped there; with `settings.devices` above 1 the steps are
-    shared by as many processes. Raises ValueError for data that does not fit the settings, FloatingPointError for a
-    loss that is not finite, MemoryError, OSError for a full disk, ChildProcessError for a process that died, and
-    InterruptedError after SIGTERM or SIGUSR1.
+    shared by as many processes, each started by `command`. Raises ValueError for data that does not fit the settings,
+    FloatingPointError for a loss that is not finite, MemoryError, OSError for a full disk, ChildProcessError for a
+    process that died, and InterruptedError after SIGTERM or SIGUSR1.
     """
     run = TrainingRun(
         model=model_settings,
@@ -42,4 +45,4 @@ def train(
     if settings.devices == 1:
         run_process(run, Ranks())
     else:
-        launch(run)
+        launch(run, command)

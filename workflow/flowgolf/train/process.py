@@ -7,17 +7,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 
+from flowgolf.cluster_job import cluster_job
 from flowgolf.data.dataset import Dataset
-from flowgolf.files import replacing, write_json
+from flowgolf.files import write_csv, write_json
 from flowgolf.progress import Progress
-from flowgolf.provenance import cluster_job, run_record
+from flowgolf.provenance import run_record
 from flowgolf.train.checkpoint import StateFolder, StopRequest, save_weights, stop_requests
 from flowgolf.train.distributed import Ranks
 from flowgolf.train.run import TrainingRun, check_data
 from flowgolf.train.speed import peak_memory_bytes, speed_record
+from flowgolf.train.tensorboard import EventFiles
 from flowgolf.train.trainer import Trainer
 
 COLUMNS = [
@@ -102,8 +103,6 @@ class Recorder:
         """Open the event files."""
         self.events = None
         if self.trainer.settings.tensorboard:
-            from flowgolf.train.tensorboard import EventFiles  # an import of seconds, only when asked for
-
             self.events = EventFiles(self.event_folder, self.trainer.step)
         return self
 
@@ -141,8 +140,7 @@ def leave_results(run: TrainingRun, trainer: Trainer, memory_bytes: int) -> None
     trainer.ema.copy_to(trainer.model)
     averaged = trainer.validate()
     save_weights(run.model_path, trainer.model)
-    with replacing(run.curve_path) as temporary:
-        pd.DataFrame(trainer.rows, columns=COLUMNS).to_csv(temporary, index=False)
+    write_csv(run.curve_path, COLUMNS, trainer.rows)
     record = {
         "variant": run.variant,
         "seed": run.seed,

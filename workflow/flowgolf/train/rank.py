@@ -17,6 +17,8 @@ from flowgolf.train.process import run_process
 from flowgolf.train.run import TrainingRun
 
 EXCHANGE_TIMEOUT = timedelta(hours=2)  # others wait in an exchange while the first process validates
+COMMAND = ("-m", "flowgolf.train.rank")
+"""What starts this module, before the folder's path."""
 RUN, STOP, ERRORS = "run.json", "stop", "*.error"
 
 

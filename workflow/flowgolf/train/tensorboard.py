@@ -4,14 +4,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from torch.utils.tensorboard import SummaryWriter
-
 
 class EventFiles:
     """One scalar a column and step, under `folder`."""
 
     def __init__(self, folder: Path, step: int) -> None:
         """Goes on after `step`: later entries of a killed process are withdrawn; step 0 starts an empty folder."""
+        from torch.utils.tensorboard import SummaryWriter  # an import of seconds, only when asked for
+
         if step == 0 and folder.exists():
             shutil.rmtree(folder)
         self.writer = SummaryWriter(folder, purge_step=step + 1)

@@ -1,0 +1,153 @@
+"""The generated train_gpt.py: one size for all runs, four packages, no illegal option, the same digits."""
+
+import ast
+import subprocess
+import sys
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from flowgolf.config_docs import ROOT
+from flowgolf.study import Study
+from flowgolf.study_settings import RunSettings
+from flowgolf.submission import bundle
+
+WEIGHTS_ROOM = 201_968  # of the quick study: base fits in int6, nfm needs two blocks in int5 (README)
+
+
+def studies() -> dict[str, Study]:
+    paths = sorted((ROOT / "config").glob("*.yaml"))
+    return {path.stem: Study(yaml.safe_load(path.read_text())) for path in paths}
+
+
+def test_every_run_of_every_shipped_study_has_a_file_of_the_counted_size() -> None:
+    sizes = set()
+    for study in studies().values():
+        for name, settings in study.variants.items():
+            text = bundle.train_gpt({"variant": name, **settings.model_dump()})
+            compile(text, "train_gpt.py", "exec")
+            sizes.add(len(text.encode()))
+    assert sizes == {bundle.size_bytes()}
+
+
+def test_the_quick_studys_cap_leaves_the_room_that_its_table_was_made_with() -> None:
+    cap = studies()["config"].settings.base.export.cap_bytes
+    assert cap == WEIGHTS_ROOM + bundle.size_bytes(), (
+        f"set config.yaml's cap_bytes to {WEIGHTS_ROOM + bundle.size_bytes()}"
+    )
+
+
+def test_nothing_is_imported_besides_four_packages_and_the_standard_library() -> None:
+    imported = set()
+    for node in ast.walk(ast.parse(bundle.code())):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module is not None
+            imported.add(node.module.partition(".")[0])
+    assert imported - sys.stdlib_module_names == set(bundle.PACKAGES)
+
+
+def test_docstrings_are_left_out_but_for_the_files_own() -> None:
+    tree = ast.parse(bundle.code())
+    inner = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    assert len(inner) > 200
+    assert [node.name for node in inner if ast.get_docstring(node)] == []
+    assert "train_gpt.py evaluate --data FOLDER" in (ast.get_docstring(tree) or "")
+
+
+def test_generating_it_imports_no_library() -> None:
+    code = "import sys; from flowgolf.submission import bundle; bundle.size_bytes(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "flowgolf.submission.flatten" in loaded
+    assert not {"torch", "numpy", "pandas", "pydantic", "zstandard"} & set(loaded)
+
+
+def test_settings_that_leave_no_room_are_refused(nfm: RunSettings) -> None:
+    with pytest.raises(ValueError, match=r"train_gpt.py: the settings of a+ take \d+ bytes, 4096 are kept for them"):
+        bundle.train_gpt({"variant": "a" * 4096, **nfm.model_dump()})
+
+
+def test_no_option_touches_what_the_rules_are_about(generated: ModuleType) -> None:
+    commands = next(action for action in generated.parser()._actions if action.dest == "command").choices
+    options = {
+        name: {text for action in each._actions for text in action.option_strings} for name, each in commands.items()
+    }
+    assert options == {
+        "evaluate": {"-h", "--help", "--artifact", "--data", "--device"},
+        "train": {"-h", "--help", "--seed", "--data", "--device"},
+    }
+
+
+@pytest.mark.parametrize(
+    "option", ["--freeze-blocks", "--epochs", "--chunk-tokens", "--no-ledger", "--order", "--stride"]
+)
+def test_an_option_that_would_change_an_evaluation_is_unknown(
+    generated: ModuleType, option: str, capsys: pytest.CaptureFixture
+) -> None:
+    with pytest.raises(SystemExit):
+        generated.main(generated.SETTINGS, "train_gpt.py", ["evaluate", "--data", ".", option, "0"])
+    assert f"unrecognized arguments: {option}" in capsys.readouterr().err
+
+
+def ledger_after(module: ModuleType, *entries: tuple[str, int, int]) -> Any:
+    ledger = module.Ledger(8)
+    for kind, start, end in entries:
+        getattr(ledger, kind)([module.Segment(start, end)])
+    return ledger
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ([("score", 0, 4), ("score", 3, 6)], "position 3 is scored a second time"),
+        ([("update", 0, 4)], "training on .0, 4. before position 0 is scored"),
+        ([("score", 0, 4), ("update", 2, 6)], "before position 4 is scored"),
+        ([("score", 6, 9)], "do not lie in"),
+    ],
+)
+def test_planted_violations_raise_in_the_generated_ledger(
+    generated: ModuleType, entries: list[tuple[str, int, int]], message: str
+) -> None:
+    with pytest.raises(generated.IllegalEvaluation, match=message):
+        ledger_after(generated, *entries)
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ([("score", 0, 7)], "rule 4, each position once: position 7 was scored 0 times"),
+        ([("score", 0, 8), ("update", 0, 8)], "rule 5, no update after the last score"),
+    ],
+)
+def test_planted_violations_raise_before_the_generated_file_gives_a_score(
+    generated: ModuleType, entries: list[tuple[str, int, int]], message: str
+) -> None:
+    score = generated.Score(nats=1.0, tokens=8, bytes=8)
+    settings = generated.EvaluateSettings.model_validate(generated.SETTINGS["evaluate"]).sliding
+    with pytest.raises(generated.CheckFailed, match=message):
+        generated.lawful(ledger_after(generated, *entries), score, settings, 9)
+
+
+def test_weights_that_change_while_scoring_raise_in_the_generated_file(generated: ModuleType) -> None:
+    gpt = generated.GPT(generated.ModelSettings.model_validate(generated.SETTINGS["model"]))
+    gpt.init_weights(0)
+    with pytest.raises(generated.IllegalEvaluation, match="the weights changed"), generated.unchanging(gpt):
+        gpt.tok_emb.weight.data[0] += 1
+
+
+def test_a_failure_is_one_sentence(generated: ModuleType, tmp_path: Any, capsys: pytest.CaptureFixture) -> None:
+    assert generated.main(generated.SETTINGS, "train_gpt.py", ["evaluate", "--data", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == (
+        f"evaluate failed: {tmp_path}: one SentencePiece .model of 1024 pieces is expected here or below, found none\n"
+    )
+
+
+def test_an_artifact_of_a_range_coder_is_refused(generated: ModuleType) -> None:
+    with pytest.raises(ValueError, match="which train_gpt.py cannot read; export with zstd"):
+        generated.range_decompress(b"", [1])
+    with pytest.raises(ValueError, match="export.codec: a range coder needs the package constriction"):
+        generated.range_compress([np.zeros(1, np.uint8)])

@@ -1,0 +1,130 @@
+"""The submission folder: its files, its figures, and every rule that must hold before it is written."""
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowgolf.evaluate.verify import RULES
+from flowgolf.submission import bundle
+from flowgolf.submission.folder import submission_folder
+from flowgolf.submission.seeds import FLAGS, NotFit
+
+BPB = [1.15 + 42 / 1e5, 1.15 + 1337 / 1e5]
+
+
+def submit(submittable: Any, **changes: Any) -> Path:
+    submission_folder(**{**submittable.arguments, **changes})
+    return Path(submittable.arguments["folder"])
+
+
+def test_a_folder_holds_all_that_a_pull_request_needs(submittable: Any) -> None:
+    folder = submit(submittable)
+    logs = ["train_seed1337.log", "train_seed42.log"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "README.md", "artifact.bin", "submission.json", "train_gpt.py", *logs,
+    ]  # fmt: skip
+    assert (folder / "artifact.bin").read_bytes() == b"weights 1337"
+    assert (folder / "train_gpt.py").stat().st_size == bundle.size_bytes()
+
+
+def test_figures_are_means_over_seeds(submittable: Any) -> None:
+    record = json.loads((submit(submittable) / "submission.json").read_text())
+    assert record["val_bpb"] == pytest.approx(statistics.fmean(BPB), rel=1e-12)
+    assert record["val_bpb_std"] == pytest.approx(statistics.stdev(BPB), rel=1e-12)
+    assert record["seeds"] == [42, 1337]
+    assert [record["seed_results"][seed]["val_bpb"] for seed in ("42", "1337")] == BPB
+    assert record["bytes_total"] == 10 + record["bytes_code"]
+    assert (record["hardware"], record["date"], record["slurm_jobs"]) == ("8 x NVIDIA H100", "2026-01-03", ["77", "77"])
+
+
+def test_one_seed_has_no_spread(submittable: Any) -> None:
+    folder = submit(submittable, records=submittable.records[1:], seeds=[1337])
+    assert json.loads((folder / "submission.json").read_text())["val_bpb_std"] is None
+    assert "mean of 1 seed." in (folder / "README.md").read_text()
+
+
+def test_readme_and_log_give_the_figures(submittable: Any) -> None:
+    folder = submit(submittable)
+    text = (folder / "README.md").read_text()
+    assert f"**val_bpb {statistics.fmean(BPB):.5f}**" in text
+    assert "| 1337   | 1.16337" in text
+    assert f"{bundle.size_bytes():,} bytes of code" in text
+    lines = (folder / "train_seed42.log").read_text().splitlines()
+    assert "train step:0 val_bpb:3.5" in lines
+    assert "train step:1 train_loss:6.9" in lines
+    assert "legal_ttt chunk:0 running_bpb:1.25" in lines
+
+
+def test_a_matched_plan_is_spelt_out(submittable: Any) -> None:
+    settings = submittable.settings
+    settings = settings.model_copy(update={"export": settings.export.model_copy(update={"plan": "matched"})})
+    text = (submit(submittable, settings=settings) / "train_gpt.py").read_text()
+    assert "'plan': {0: 5, 1: 6}" in text
+
+
+def test_event_files_are_not_asked_for_where_their_package_is_missing(submittable: Any) -> None:
+    settings = submittable.settings
+    settings = settings.model_copy(update={"train": settings.train.model_copy(update={"tensorboard": True})})
+    assert "'tensorboard': False" in (submit(submittable, settings=settings) / "train_gpt.py").read_text()
+
+
+def test_every_rule_of_an_evaluation_has_a_flag(submittable: Any) -> None:
+    assert FLAGS.keys() == RULES.keys()
+    record = json.loads((submit(submittable) / "submission.json").read_text())
+    assert record["compliance"].keys() == {*FLAGS.values(), "size_within_the_cap", "settings_equal_across_seeds"}
+
+
+@pytest.mark.parametrize("evaluation", ["sliding", "legal_ttt"])
+@pytest.mark.parametrize("rule", FLAGS)
+def test_planted_violation_a_rule_that_no_check_answers_for(submittable: Any, rule: int, evaluation: str) -> None:
+    kept = [{"rule": other, "name": name, "evidence": ""} for other, name in FLAGS.items() if other != rule]
+    submittable.change(42, f"{evaluation}_checks", checks=kept)
+    with pytest.raises(NotFit, match=f"seed 42: rule {rule}, {FLAGS[rule]}: the checks of {evaluation} do not answer"):
+        submit(submittable)
+    assert not submittable.arguments["folder"].exists()
+
+
+PLANTS: dict[str, tuple[str, dict[str, Any], str]] = {
+    "other code than was counted": (
+        "export", {"bytes_code": 115_032}, r"rule 11: the export counted 115032 bytes of code, and train_gpt.py has",
+    ),
+    "more than the cap": ("export", {"cap_bytes": 9}, r"rule 11: weights and code are \d+ bytes, \d+ more than"),
+    "a part of the validation set": ("sliding", {"partial": True}, "rule 8: sliding scored a part of the validation"),
+    "another artifact scored": ("legal_ttt", {"artifact_sha256": "f" * 64}, "rule 6: legal_ttt.json is of artifact ff"),
+    "checks of another artifact": ("sliding_checks", {"artifact_sha256": "f" * 64}, "rule 6: its checks.json is of"),
+    "other settings": ("train", {"train": {"steps": 8}}, "rule 13: train had other settings than with seed 42"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+def test_planted_violation_is_told_and_nothing_is_written(submittable: Any, plant: str) -> None:
+    kind, changes, message = PLANTS[plant]
+    submittable.change(1337, kind, **changes)
+    with pytest.raises(NotFit, match=f"seed 1337: {message}"):
+        submit(submittable)
+    assert not submittable.arguments["folder"].exists()
+
+
+def test_planted_violation_one_byte_more_code_than_was_counted(
+    submittable: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generate = bundle.train_gpt
+    monkeypatch.setattr(bundle, "train_gpt", lambda settings: generate(settings) + "\n")
+    with pytest.raises(NotFit, match=r"seed 42: rule 11: the export counted \d+ bytes of code, and train_gpt.py has"):
+        submit(submittable)
+
+
+def test_planted_violation_another_file_under_the_artifacts_name(submittable: Any) -> None:
+    (submittable.folder / "seed1337" / "artifact.bin").write_bytes(b"better weights")
+    with pytest.raises(
+        NotFit, match="seed 1337: rule 6: .*artifact.bin is not the file that its export.json describes"
+    ):
+        submit(submittable)
+
+
+def test_a_figure_that_the_schema_refuses_is_named(submittable: Any) -> None:
+    with pytest.raises(ValueError, match=r"submission.json: author: '' should be non-empty"):
+        submit(submittable, about={**submittable.arguments["about"], "author": ""})

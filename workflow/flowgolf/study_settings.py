@@ -1,0 +1,116 @@
+"""The typed settings of a study, as its YAML file writes them down."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+
+from flowgolf.data.settings import DataSettings
+from flowgolf.evaluate.settings import EvaluateSettings
+from flowgolf.export.settings import ExportSettings
+from flowgolf.model.settings import ModelSettings
+from flowgolf.settings import Settings
+from flowgolf.train.settings import TrainSettings
+
+NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.+=-]*$"  # a folder name and a Snakemake wildcard
+
+
+class RunSettings(Settings):
+    """Everything that one run depends on besides its seed and the data."""
+
+    model: ModelSettings
+    """The model and its parts."""
+    train: TrainSettings
+    """Training."""
+    export: ExportSettings
+    """Quantised export."""
+    evaluate: EvaluateSettings
+    """Evaluations."""
+
+
+class SweepSettings(Settings):
+    """One setting of a variant, tried at several values; each value is a variant with a derived name."""
+
+    of: str
+    """Variant that is swept."""
+    key: str
+    """Setting that changes, as a dotted path: model.flow_matcher.loss_weight."""
+    values: list[Any] = Field(min_length=1)
+    """Values to try; the variant's own value costs nothing, it is the same run."""
+    seeds: list[int] = Field(min_length=1)
+    """Seeds of the sweep."""
+
+
+class ImportSettings(Settings):
+    """A checkpoint of the published script in place of a training; exported and evaluated like any run."""
+
+    checkpoint: str
+    """A .pt state dict or an .int6.ptz file, relative to the working directory."""
+    seed: int
+    """Seed it was trained with."""
+    model: dict[str, Any] = {}
+    """Its difference from base.model."""
+
+
+class ReportSettings(Settings):
+    """What the tables compare."""
+
+    reference: str = "base"
+    """Variant that differences are taken against."""
+    two_by_two: list[str] = Field(["base", "nfm"], min_length=2, max_length=2)
+    """The two variants of the variants-by-TTT table."""
+    pairs: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
+    """Further pairs of variants to compare in the table of effects, each as first - second."""
+    matched_plan: bool = False
+    """Export these two once more with the bit plan of the neediest, so that neither pays for the other's size."""
+
+
+class SubmissionSettings(Settings):
+    """Who submits what, for `snakemake submission`."""
+
+    author: str = Field(min_length=1)
+    """Name of who submits."""
+    github_id: str = Field(min_length=1)
+    """Their account."""
+    name: str = Field(min_length=1)
+    """Title of the submission."""
+    blurb: str = Field(min_length=1)
+    """What it is, in a sentence or two."""
+    track: str = Field("10min_16mb", min_length=1)
+    """Track of the challenge."""
+    variants: list[str] | None = Field(None, min_length=1)
+    """Variants that get a folder; null: both arms of report.two_by_two."""
+    seed: int | None = None
+    """Seed whose artifact is submitted; null: the first."""
+
+
+class StudySettings(Settings):
+    """A study as it is written down."""
+
+    name: str = Field(pattern=NAME_PATTERN)
+    """Folder under results/."""
+    question: str
+    """What the study asks; printed on top of the report."""
+    seeds: list[int] = Field(min_length=1)
+    """Seeds of every variant."""
+    data: DataSettings
+    """Text and tokenizer, the same for all runs."""
+    base: RunSettings
+    """The baseline, spelt out once."""
+    variants: dict[str, dict[str, Any]] = Field(min_length=1)
+    """Named differences from the baseline; {} is the baseline itself."""
+    sweeps: dict[str, SweepSettings] = {}
+    """Settings tried at several values."""
+    imports: dict[str, ImportSettings] = {}
+    """Variants whose weights come from a file."""
+    report: ReportSettings = ReportSettings()
+    """What the tables compare."""
+    submission: SubmissionSettings | None = None
+    """Who submits what; null when nothing is to be submitted."""
+
+    @field_validator("seeds")
+    @classmethod
+    def check_seeds(cls, seeds: list[int]) -> list[int]:
+        """Refuse a seed that stands twice."""
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"{seeds} names a seed twice")
+        return seeds

@@ -1,0 +1,62 @@
+"""Rule submission_folder: what a pull request to the challenge holds, from the records of a variant's runs."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from flowgolf.files import replacing, sha256, write_json
+from flowgolf.study_settings import RunSettings
+from flowgolf.submission import bundle
+from flowgolf.submission.pages import log, readme
+from flowgolf.submission.record import check_schema, submission_record
+from flowgolf.submission.seeds import NotFit, SeedRecords, compliance
+
+
+def submission_folder(
+    variant: str,
+    settings: RunSettings,
+    about: Mapping[str, Any],
+    records: Sequence[Mapping[str, str | Path]],
+    seeds: Sequence[int],
+    primary_seed: int,
+    artifact_path: str | Path,
+    schema_path: str | Path,
+    folder: str | Path,
+) -> None:
+    """Write README.md, submission.json, artifact.bin, train_gpt.py and train_seed<seed>.log for every seed.
+
+    `records` has for each seed the paths of its records, `train_csv` and `legal_ttt_csv` among them. ValueError when
+    a rule of spec/legality.md is not shown for every seed, and for figures that the schema refuses.
+    """
+    folder = Path(folder)
+    runs = [SeedRecords.read(seed, paths) for seed, paths in zip(seeds, records, strict=True)]
+    primary = runs[list(seeds).index(primary_seed)]
+    code = bundle.train_gpt({"variant": variant, **run_settings(settings, primary)})
+    flags = compliance(runs, len(code.encode()))
+    if sha256(artifact_path) != primary.export["artifact_sha256"]:
+        raise NotFit(f"seed {primary_seed}: rule 6: {artifact_path} is not the file that its export.json describes")
+    record = submission_record(runs, primary, variant, about, flags)
+    check_schema(record, schema_path)
+    with replacing(folder / "artifact.bin") as temporary:
+        shutil.copyfile(artifact_path, temporary)
+    texts = {"train_gpt.py": code, "README.md": readme(record, primary)}
+    for run, paths in zip(runs, records, strict=True):
+        texts[f"train_seed{run.seed}.log"] = log(run, paths["train_csv"], paths["legal_ttt_csv"])
+    for name, text in texts.items():
+        with replacing(folder / name) as temporary:
+            temporary.write_text(text)
+    write_json(folder / "submission.json", record)
+
+
+def run_settings(settings: RunSettings, primary: SeedRecords) -> dict[str, Any]:
+    """The settings that train_gpt.py carries.
+
+    A matched plan is spelt out, the size of the code is the file's own, and event files would take a fifth package.
+    """
+    values = settings.model_dump()
+    del values["export"]["code_bytes"]
+    values["train"]["tensorboard"] = False
+    if values["export"]["plan"] == "matched":
+        values["export"]["plan"] = {int(layer): bits for layer, bits in primary.export["plan"].items()}
+    return values

@@ -1,0 +1,106 @@
+"""The records of every seed of a submitted variant, and what must hold of them before anything is submitted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flowgolf.files import read_json
+
+EVALUATIONS = ("sliding", "legal_ttt")
+FLAGS = {
+    1: "causal",
+    2: "full_distribution",
+    3: "score_before_update",
+    4: "each_position_once",
+    5: "no_update_after_the_last_score",
+    6: "the_artifact_is_scored",
+    7: "validation_unseen",
+    8: "whole_validation_set",
+    9: "bytes_exact",
+    10: "disjoint",
+    12: "one_forward_pass",
+}
+"""Rules of spec/legality.md that an evaluation's checks.json answers for -> name in submission.json."""
+
+
+class NotFit(ValueError):
+    """The records do not allow a submission."""
+
+
+@dataclass(frozen=True)
+class SeedRecords:
+    """What the stages of one run left."""
+
+    seed: int
+    train: dict[str, Any]
+    export: dict[str, Any]
+    sliding: dict[str, Any]
+    legal_ttt: dict[str, Any]
+    checks: dict[str, dict[str, Any]]
+    """checks.json of each evaluation."""
+
+    @classmethod
+    def read(cls, seed: int, paths: Mapping[str, str | Path]) -> "SeedRecords":
+        """Read the records of a run; `paths` has train, export, and for each evaluation its result and its checks."""
+        stages = {stage: read_json(paths[stage]) for stage in ("train", "export", *EVALUATIONS)}
+        return cls(seed, **stages, checks={name: read_json(paths[f"{name}_checks"]) for name in EVALUATIONS})
+
+    @property
+    def results(self) -> dict[str, dict[str, Any]]:
+        """The record of each evaluation."""
+        return {"sliding": self.sliding, "legal_ttt": self.legal_ttt}
+
+    @property
+    def stages(self) -> dict[str, dict[str, Any]]:
+        """The record of each stage."""
+        return {"train": self.train, "export": self.export, **self.results}
+
+
+def compliance(runs: Sequence[SeedRecords], code_bytes: int) -> dict[str, bool]:
+    """Each rule by name, true; the first one that some seed does not show is a NotFit with seed and reason."""
+    for run in runs:
+        for name in EVALUATIONS:
+            check_evaluation(run, name)
+        check_size(run, code_bytes)
+        check_settings(run, runs[0])
+    return {**dict.fromkeys(FLAGS.values(), True), "size_within_the_cap": True, "settings_equal_across_seeds": True}
+
+
+def check_evaluation(run: SeedRecords, name: str) -> None:
+    """Rules 1 to 10 and 12: the evaluation is of the run's artifact, whole, and passed every check."""
+    result, book, artifact = run.results[name], run.checks[name], run.export["artifact_sha256"]
+    for what, found in ((f"{name}.json", result["artifact_sha256"]), ("its checks.json", book["artifact_sha256"])):
+        if found != artifact:
+            raise NotFit(
+                f"seed {run.seed}: rule 6: {what} is of artifact {found[:12]}, the export made {artifact[:12]}"
+            )
+    if result["partial"]:
+        raise NotFit(f"seed {run.seed}: rule 8: {name} scored a part of the validation set; set max_positions to null")
+    passed = {check["rule"] for check in book["checks"]}
+    for rule, flag in FLAGS.items():
+        if rule not in passed:
+            raise NotFit(f"seed {run.seed}: rule {rule}, {flag}: the checks of {name} do not answer for it")
+
+
+def check_size(run: SeedRecords, code_bytes: int) -> None:
+    """Rule 11: the code that was counted is the code that is submitted, and both fit with the weights."""
+    record = run.export
+    if record["bytes_code"] != code_bytes:
+        raise NotFit(
+            f"seed {run.seed}: rule 11: the export counted {record['bytes_code']} bytes of code, and train_gpt.py has "
+            f"{code_bytes}; set export.code_bytes to null"
+        )
+    total, cap = record["bytes_weights"] + code_bytes, record["cap_bytes"]
+    if total > cap:
+        raise NotFit(
+            f"seed {run.seed}: rule 11: weights and code are {total} bytes, {total - cap} more than the cap {cap}"
+        )
+
+
+def check_settings(run: SeedRecords, first: SeedRecords) -> None:
+    """Rule 13: seeds differ in nothing but the seed."""
+    for stage in run.stages:
+        for key in ("model", "train", "settings"):
+            if run.stages[stage].get(key) != first.stages[stage].get(key):
+                raise NotFit(f"seed {run.seed}: rule 13: {stage} had other settings than with seed {first.seed}")

@@ -1,0 +1,27 @@
+"""Rule submission_folder: what a pull request to the challenge holds."""
+
+import json
+from pathlib import Path
+
+from flowgolf.job import job
+from flowgolf.study_settings import RunSettings
+from flowgolf.submission.folder import submission_folder
+
+variant, seeds = snakemake.wildcards.variant, snakemake.params.seeds
+kinds = [kind for kind in snakemake.input.keys() if kind not in ("artifact", "schema")]  # noqa: SIM118, no dict
+records = [
+    dict(zip(kinds, paths, strict=True)) for paths in zip(*(snakemake.input[kind] for kind in kinds), strict=True)
+]
+
+with job(snakemake.log[0], snakemake.params.failure, "submission", variant):
+    submission_folder(
+        variant=variant,
+        settings=RunSettings.model_validate_json(snakemake.params.settings),
+        about=json.loads(snakemake.params.about),
+        records=records,
+        seeds=seeds,
+        primary_seed=snakemake.params.primary_seed,
+        artifact_path=snakemake.input.artifact,
+        schema_path=snakemake.input.schema,
+        folder=Path(snakemake.output.record).parent,
+    )
