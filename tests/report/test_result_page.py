@@ -50,7 +50,9 @@ def test_found_and_not_found_stand_apart(study: Any, made: Path) -> None:
 
 def test_documents_tables_and_figures_are_there(made: Path) -> None:
     text = made.read_text()
-    assert "- sliding seed 42: +0.00123 bpb, 95% of resamples of 12 documents in [-0.00100, +0.00300]" in text
+    assert (
+        "- nfm - base, sliding seed 42: +0.00123 bpb, 95% of resamples of 12 documents in [-0.00100, +0.00300]" in text
+    )
     for heading in ("## Seeds", "## 2x2: variant and legal TTT", "## Sweep: loss_weight", "## Export"):
         assert heading in text
     assert "Beside the published figures" not in text

@@ -13,6 +13,7 @@ from flowgolf.report.effects import all_effects, sentence
 from flowgolf.report.page import captions
 from flowgolf.report.page_evidence import provenance_table
 from flowgolf.report.render import markdown
+from flowgolf.report.statistics import Comparison
 from flowgolf.report.tables import study_tables
 
 HOUR_SECONDS = 3600
@@ -68,9 +69,9 @@ def result_page(
         question=results.manifest["question"],
         configfile=configfile,
         facts=bullets(facts(results, data)),
-        found=bullets(f"{what}: {sentence(found)}" for _, what, found in all_effects(results)),
+        found=bullets(f"{what}: {sentence(found)}" for what, found in differences(results)),
         limits=bullets(limits(results, data)),
-        documents=bullets(document_lines(read_json(bootstrap_path)["comparisons"])),
+        documents=bullets(document_lines(results, read_json(bootstrap_path)["comparisons"])),
         tables="\n".join(markdown(table) for table in study_tables(results, None)),
         figures="\n\n".join(figure_lines(results, Path(figures_dir), Path(page_path).parent)),
     )
@@ -115,9 +116,14 @@ def facts(results: Results, data: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
+def differences(results: Results) -> list[tuple[str, Comparison]]:
+    """What the study compares, without the points of a sweep that an evaluation has in common with the reference."""
+    return [(what, found) for _, what, found in all_effects(results) if found.difference != 0]
+
+
 def limits(results: Results, data: Mapping[str, Any]) -> Iterator[str]:
     """What stays open: unresolved differences, and what no seed of this study varied."""
-    open_ones = [what for _, what, found in all_effects(results) if "not resolved" in found.verdict]
+    open_ones = [what for what, found in differences(results) if "not resolved" in found.verdict]
     if open_ones:
         yield (
             f"Not resolved at these numbers of seeds: {'; '.join(open_ones)}. The sentences above say about how many "
@@ -133,11 +139,12 @@ def limits(results: Results, data: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
-def document_lines(comparisons: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """The paired bootstrap over documents, a line a comparison."""
+def document_lines(results: Results, comparisons: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """The paired bootstrap of the 2x2's arms over documents, a line a comparison."""
+    control, treated = results.manifest["two_by_two"]
     for name, found in comparisons.items():
         yield (
-            f"{name}: {found['difference_bpb']:+.5f} bpb, {found['confidence']:.0%} of resamples of "
+            f"{treated} - {control}, {name}: {found['difference_bpb']:+.5f} bpb, {found['confidence']:.0%} of resamples of "
             f"{found['num_documents']} documents in [{found['low']:+.5f}, {found['high']:+.5f}]"
         )
 
