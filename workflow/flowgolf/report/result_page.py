@@ -144,8 +144,8 @@ def document_lines(results: Results, comparisons: Mapping[str, Mapping[str, Any]
     control, treated = results.manifest["two_by_two"]
     for name, found in comparisons.items():
         yield (
-            f"{treated} - {control}, {name}: {found['difference_bpb']:+.5f} bpb, {found['confidence']:.0%} of resamples of "
-            f"{found['num_documents']} documents in [{found['low']:+.5f}, {found['high']:+.5f}]"
+            f"{treated} - {control}, {name}: {found['difference_bpb']:+.5f} bpb, {found['confidence']:.0%} of resamples "
+            f"of {found['num_documents']} documents in [{found['low']:+.5f}, {found['high']:+.5f}]"
         )
 
 
