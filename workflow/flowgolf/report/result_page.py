@@ -143,9 +143,10 @@ def document_lines(results: Results, comparisons: Mapping[str, Mapping[str, Any]
     """The paired bootstrap of the 2x2's arms over documents, a line a comparison."""
     control, treated = results.manifest["two_by_two"]
     for name, found in comparisons.items():
+        interval = f"[{found['low']:+.5f}, {found['high']:+.5f}]"
         yield (
-            f"{treated} - {control}, {name}: {found['difference_bpb']:+.5f} bpb, {found['confidence']:.0%} of resamples "
-            f"of {found['num_documents']} documents in [{found['low']:+.5f}, {found['high']:+.5f}]"
+            f"{treated} - {control}, {name}: {found['difference_bpb']:+.5f} bpb, {found['confidence']:.0%} of "
+            f"resamples of {found['num_documents']} documents in {interval}"
         )
 
 
