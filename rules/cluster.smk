@@ -4,6 +4,8 @@ in:  study
 out: minutes(), devices(), rules that never become cluster jobs, the environment of jobs
 """
 
+import shlex
+
 from flowgolf import cluster, run_time
 
 
@@ -21,6 +23,11 @@ localrules:
     result_page,
     submission,
     submission_folder,
+
+
+# `cores` of profiles/default are this machine's, and would bound what the jobs of a cluster ask for.
+if workflow.resource_settings.nodes is not None:
+    workflow.global_resources["_cores"] = None
 
 
 # Settings come from files, never from the submitting shell; caches of compilers stay on the node; SIGTERM is for Python.
@@ -43,18 +50,50 @@ def devices(wildcards):
     return study.variants[wildcards.variant].train.devices
 
 
+def sbatch_line(job):
+    """The command line with which the plugin submits such a job, up to its work."""
+    from snakemake_executor_plugin_slurm.submit_string import get_submit_command
+    from snakemake_executor_plugin_slurm.utils import set_gres_string
+
+    account, partition = (job.resources.get(key, "") for key in ("slurm_account", "slurm_partition"))
+    params = {
+        "run_uuid": "flowgolf",
+        "slurm_logfile": f".snakemake/slurm_logs/rule_{job.rule.name}/%j.log",
+        "comment_str": f"rule_{job.rule.name}",
+        "account": f"-A {shlex.quote(str(account))}" if account else "",
+        "partition": f"-p {shlex.quote(str(partition))}" if partition else "",
+        "workdir": workflow.workdir_init,
+    }
+    return " ".join(
+        f"{get_submit_command(job, params, workflow.executor_settings)}{set_gres_string(job)}".split()
+    )
+
+
 def ask_cluster():
     """Before the first job: would SLURM take it, and is anything left in the queue?"""
-    if workflow.executor_plugin.name == "slurm":
-        remote = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
-        keys = ("slurm_partition", "slurm_account")
-        try:
-            cluster.check_site(
-                sorted({tuple(str(job.resources.get(key, "")) for key in keys) for job in remote})
-            )
-        except ValueError as error:
-            raise WorkflowError(str(error)) from None
-        cluster.cancel_left_behind(Path.cwd())
+    if workflow.executor_plugin.name != "slurm":
+        return
+    requests = dict.fromkeys(
+        cluster.Request(
+            name=job.rule.name,
+            partition=str(job.resources.get("slurm_partition", "")),
+            account=str(job.resources.get("slurm_account", "")),
+            minutes=job.resources.get("runtime"),
+            sbatch=sbatch_line(job),
+        )
+        for job in workflow.dag.needrun_jobs()
+        if not job.is_local
+    )
+    if SHOW_SBATCH:
+        print(*(request.sbatch for request in requests), sep="\n")
+        raise WorkflowError(
+            "nothing is submitted: those are the sbatch lines, asked for with --config sbatch=show"
+        )
+    try:
+        cluster.check_site(requests)
+    except ValueError as error:
+        raise WorkflowError(str(error)) from None
+    cluster.cancel_left_behind(Path.cwd())
 
 
 onstart:

@@ -16,6 +16,7 @@ from flowgolf.study import STAGES, Run, Study
 from flowgolf.train.settings import EXECUTION
 
 CACHE = config.pop("cache", None)  # of this machine, not of the study: --config cache=FOLDER, or a profile
+SHOW_SBATCH = config.pop("sbatch", None) == "show"
 
 try:
     for path in workflow.configfiles:
@@ -154,13 +155,3 @@ def manifest_text():
         "runs": [located(run) for run in dict.fromkeys(study.runs)],
     }
     return json.dumps(manifest, sort_keys=True)
-
-
-def show_partial_results():
-    """After a failure: the tables from what there is, with the reasons of the failed runs in their cells."""
-    from flowgolf.files import write_json
-    from flowgolf.report.tables import print_main
-
-    manifest = Path(RESULTS, "partial", "runs.json")
-    write_json(manifest, json.loads(manifest_text()))
-    print_main(manifest)

@@ -31,7 +31,7 @@ rule tokens:
         data=f"{RESULTS}/data/data.json",
     log:
         f"{RESULTS}/logs/tokens.log",
-    threads: workflow.cores or 1
+    threads: workflow.resource_settings.cores or 1
     params:
         settings=DATA_SETTINGS,
         code=code("tokens"),

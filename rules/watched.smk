@@ -1,7 +1,7 @@
 """What `status` and `estimate` are told of a study.
 
 in:  study, and the rules of all stages
-out: watched_manifest(), timed_study(), beside_a_running_workflow()
+out: watched_manifest(), timed_study(), beside_a_running_workflow(), show_partial_results()
 """
 
 
@@ -68,3 +68,10 @@ def timed_study():
         "data": source,
         "data_record": str(rules.tokens.output.data),
     }
+
+
+def show_partial_results():
+    """After a failure: what became of every run, the sentences of the failures, the tables so far."""
+    from flowgolf.report.status import status
+
+    status(watched_manifest(), f"{RESULTS}/partial")

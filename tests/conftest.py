@@ -1,5 +1,6 @@
 """What several test files share."""
 
+import os
 import shutil
 from copy import deepcopy
 from typing import Any
@@ -8,9 +9,17 @@ import pytest
 import torch
 import yaml
 
+from cluster.private_slurm import NEEDED
 from repository import ROOT
 
-collect_ignore = [] if shutil.which("chromium") and shutil.which("chromedriver") else ["browser"]
+PROGRAMS = {"browser": ("chromium", "chromedriver"), "cluster": NEEDED}
+MISSING = {folder: [name for name in names if shutil.which(name) is None] for folder, names in PROGRAMS.items()}
+if os.geteuid() != 0:
+    MISSING["cluster"].append("root")
+collect_ignore = [folder for folder, names in MISSING.items() if names]
+LEFT_OUT = [f"tests/{folder} is left out, for want of {', '.join(MISSING[folder])}" for folder in collect_ignore]
+if LEFT_OUT and os.environ.get("CI"):
+    raise pytest.UsageError(f"nothing is left out where CI is set: {'; '.join(LEFT_OUT)}")
 torch.set_num_threads(1)  # one thread a worker: results repeat to the bit, and workers do not crowd each other
 
 
@@ -28,5 +37,5 @@ def config(quick_config: dict[str, Any]) -> dict[str, Any]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what this machine cannot test."""
-    if collect_ignore:
-        terminalreporter.write_line(f"left out, for want of chromium and chromedriver: tests/{collect_ignore[0]}")
+    for line in LEFT_OUT:
+        terminalreporter.write_line(line)

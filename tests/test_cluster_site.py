@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from flowgolf import run_time
-from flowgolf.cluster import cancel_left_behind, check_site
+from flowgolf import cluster, run_time
+from flowgolf.cluster import Request, cancel_left_behind, check_site, limit_minutes
 from flowgolf.study import Study
 
 
@@ -21,34 +21,75 @@ def stand_in(tmp_path, monkeypatch):
     return make
 
 
+def request(partition="gpu", account="", minutes=30):
+    return Request("train", partition, account, minutes, f"sbatch -p '{partition}' -t {minutes}")
+
+
 def test_no_sbatch_is_told_with_the_remedy(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ValueError, match=r"no sbatch on the PATH: run on a login node .* or leave out --profile slurm"):
-        check_site([("gpu", "")])
+        check_site([request()])
 
 
 @pytest.mark.parametrize(
-    ("place", "slurm_says", "message"),
+    ("asked", "slurm_says", "message"),
     [
         (
-            ("gpus", ""),
+            request("gpus"),
             "invalid partition specified: gpus",
             r"no partition 'gpus': edit slurm_partition in profiles/slu",
         ),
-        (("gpu", "me"), "Invalid account specified", r"refuses account 'me': edit slurm_account in profiles/slurm/con"),
-        (("gpu", ""), "an account is needed", r"wants an account: set slurm_account in profiles/slurm/config.yaml"),
-        (("gpu", ""), "Node count too large", r"takes no jobs for partition 'gpu': see profiles/slurm/config.yaml"),
+        (request(account="me"), "Invalid account", r"refuses account 'me': edit slurm_account in profiles/slurm/con"),
+        (request(), "an account is needed", r"wants an account: set slurm_account in profiles/slurm/config.yaml"),
+        (
+            request(),
+            "time limit is invalid",
+            r"rule train asks for 30 minutes, .* partition 'gpu' .* shorter runtime .* in profiles/slurm/config.yaml",
+        ),
+        (
+            request(),
+            "Node count too large",
+            r"takes no jobs of rule train in partition 'gpu': see profiles/slurm/config.yaml",
+        ),
     ],
 )
-def test_a_refusal_says_what_to_edit(stand_in, place, slurm_says, message):
+def test_a_refusal_says_what_to_edit(stand_in, asked, slurm_says, message):
     stand_in("sbatch", f"echo '{slurm_says}' >&2; exit 1")
     with pytest.raises(ValueError, match=rf"{message}.*SLURM says: {slurm_says}"):
-        check_site([place])
+        check_site([asked])
 
 
-def test_a_cluster_that_would_take_the_jobs_is_silent(stand_in):
+def test_a_cluster_that_does_not_answer_is_told(stand_in, monkeypatch):
+    monkeypatch.setattr(cluster, "TIMEOUT_SECONDS", 0.2)
+    stand_in("sbatch", "exec sleep 9")
+    with pytest.raises(ValueError, match=r"SLURM says: no answer within 0.2 seconds"):
+        check_site([request()])
+
+
+def test_a_cluster_that_would_take_the_jobs_is_silent(stand_in, tmp_path):
+    stand_in("sbatch", f"echo $* >> {tmp_path}/asked")
+    stand_in("sinfo", "echo '1:00:00 '")
+    check_site([request(account="me"), request("")])
+    assert (tmp_path / "asked").read_text().splitlines() == [
+        "-p gpu -t 30 --test-only --wrap=true",
+        "-p -t 30 --test-only --wrap=true",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shown", "minutes"),
+    [("30:00", 30), ("1:00:00", 60), ("2-01:30:00", 49 * 60 + 30), ("infinite", None), ("n/a", None)],
+)
+def test_the_limit_of_a_partition_is_read(stand_in, shown, minutes):
+    stand_in("sinfo", f"printf '%-10s\\n' {shown}")
+    assert limit_minutes("gpu") == minutes
+
+
+def test_a_job_that_would_wait_for_ever_is_refused(stand_in):
     stand_in("sbatch", "exit 0")
-    check_site([("gpu", "me"), ("", "")])
+    stand_in("sinfo", "echo '20:00 '")
+    with pytest.raises(ValueError, match=r"asks for 30 minutes, .*SLURM says: time limit of partition gpu: 20 minutes"):
+        check_site([request()])
 
 
 def test_only_waiting_jobs_of_this_folder_are_cancelled(stand_in, tmp_path, capsys):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flowgolf.report import queue
-from flowgolf.report.status import status, status_table
+from flowgolf.report.status import failures, status, status_table
 
 PROGRESS = "train base seed 42  43% (129/300 steps)  loss 3.210  bpb 1.900  tokens/s 21,000  0:40 left"
 NOW = time.time()
@@ -97,6 +97,17 @@ def test_a_failed_stage_shows_its_reason(watched: Any, message: str, shown: str)
     log(watched, "train", PROGRESS)
     watched.write(watched.entry("base", 42)["failed"]["train"], {"message": message})
     assert state(watched) == f"train failed: {shown}"
+
+
+def test_a_failure_is_told_in_full_with_its_log(watched: Any) -> None:
+    assert failures(watched.manifest) == []
+    clear(watched, "train")
+    message = "train base seed 42: not finite at step 7: loss nan"
+    watched.write(watched.entry("base", 42)["failed"]["train"], {"message": message})
+    log = watched.entry("base", 42)["jobs"]["train"][0]["log"]
+    assert failures(watched.manifest) == [
+        f"train base seed 42 failed: not finite at step 7: loss nan\n  details: {log}"
+    ]
 
 
 def test_the_same_state_of_two_stages_is_said_once(watched: Any) -> None:

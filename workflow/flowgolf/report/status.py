@@ -25,7 +25,7 @@ FIGURES = {"train_val_bpb": ".4f", "artifact_bytes": ",.0f", "sliding_bpb": ".5f
 
 
 def status(manifest: Mapping[str, Any], folder: str | Path) -> None:
-    """Print a table of every declared run and the main tables so far; write every table into `folder`/tables.
+    """Print a table of every declared run, why runs failed, the main tables so far; write all into `folder`/tables.
 
     The manifest is that of runs.json; each run also has `jobs`, stage -> list of {log, queue_name}: the log of a job
     and its comment in the cluster's queue.
@@ -33,10 +33,23 @@ def status(manifest: Mapping[str, Any], folder: str | Path) -> None:
     queue, problem = cluster_jobs(Path.cwd())
     table = status_table(manifest, queue, time.time())
     print(markdown(table))
+    print("".join(f"{line}\n" for line in failures(manifest)), end="")
     if problem:
         print(f"the queue is unknown: {problem}\n")
     if any((table.frame[key] != "").any() for key in FIGURES):
         print_tables(manifest, Path(folder))
+
+
+def failures(manifest: Mapping[str, Any]) -> list[str]:
+    """The whole sentence of every failure that nothing has followed, and the log that says more."""
+    found: dict[str, str] = {}
+    for run in canonical(manifest)["runs"]:
+        for stage, record in run["failed"].items():
+            if Path(record).exists() and run.get(stage) and not Path(run[stage]).exists():
+                who = f"{stage} {run['variant']} seed {run['seed']}"
+                message = str(read_json(record)["message"]).removeprefix(f"{who}: ")
+                found[record] = f"{who} failed: {message}\n  details: {run['jobs'][stage][0]['log']}"
+    return list(found.values())
 
 
 def print_tables(manifest: Mapping[str, Any], folder: Path) -> None:
