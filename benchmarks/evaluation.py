@@ -1,5 +1,7 @@
 """Speed of scoring against a plain loop over windows that computes everything, and of test-time training.
 
+The plain loop runs the plain model (plain_model.py); a third row is the same loop through our forward pass.
+
     python benchmarks/evaluation.py [--size quick|full] [--threads 2] [--windows 64] [--repeats 3]
 
 Same weights, same tokens, same process; the best of the repeats counts, and the repeats take turns so that a busy
@@ -14,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import plain_model
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
@@ -27,6 +30,7 @@ from flowgolf.model import ModelSettings
 from flowgolf.model.gpt import GPT
 
 STRIDE = 64
+PLAIN_BATCH = 8  # windows at a time of the plain loop's better row
 QUICK = ModelSettings(
     seq_len=256, layers=5, dim=80, heads=4, kv_heads=2, rope_dims=8, xsa_layers=5,
     bigram={"buckets": 1024, "dim": 32},
@@ -34,7 +38,10 @@ QUICK = ModelSettings(
 SIZES = {"quick": (QUICK, 256), "full": (ModelSettings(), 512)}  # model, window
 
 
-def plain_loop(gpt: GPT, stream: TokenArray, seq_len: int, batch: int) -> np.ndarray:
+TokenLosses = Callable[[GPT, torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def plain_loop(gpt: GPT, stream: TokenArray, seq_len: int, batch: int, token_losses: TokenLosses) -> np.ndarray:
     """Every window computed whole, `batch` at a time, and the new positions kept."""
     num_positions = len(stream) - 1
     ends = list(range(seq_len, num_positions + 1, STRIDE))
@@ -43,7 +50,7 @@ def plain_loop(gpt: GPT, stream: TokenArray, seq_len: int, batch: int) -> np.nda
         for group in [ends[:1], *(ends[first : first + batch] for first in range(1, len(ends), batch))]:
             rows = np.stack([stream.read(end - seq_len, seq_len + 1).astype(np.int64) for end in group])
             ids = torch.from_numpy(rows)
-            nats = gpt.token_losses(ids[:, :-1], ids[:, 1:])
+            nats = token_losses(gpt, ids[:, :-1], ids[:, 1:])
             parts.append((nats if group == ends[:1] else nats[:, -STRIDE:]).flatten().numpy())
     return np.concatenate(parts)
 
@@ -75,8 +82,13 @@ def scoring(gpt: GPT, stream: TokenArray, seq_len: int, threads: int, repeats: i
     settings = SlidingSettings(seq_len=seq_len, stride=STRIDE, threads=threads)
     chosen = batch_windows(gpt, settings)
     ways: dict[str, Callable[[], object]] = {
-        "plain loop, 1 window": lambda: plain_loop(gpt, stream, seq_len, 1),
-        f"plain loop, {chosen} windows": lambda: plain_loop(gpt, stream, seq_len, chosen),
+        "plain loop, 1 window": lambda: plain_loop(gpt, stream, seq_len, 1, plain_model.token_losses),
+        f"plain loop, {PLAIN_BATCH} windows": lambda: plain_loop(
+            gpt, stream, seq_len, PLAIN_BATCH, plain_model.token_losses
+        ),
+        f"our forward, {PLAIN_BATCH} whole windows": lambda: plain_loop(
+            gpt, stream, seq_len, PLAIN_BATCH, GPT.token_losses
+        ),
     }
     for batch in sorted({1, max(1, chosen // 2), chosen, 2 * chosen, 4 * chosen}):
         name = f"sliding, {batch} windows" + (" (automatic)" if batch == chosen else "")
@@ -91,7 +103,7 @@ def scoring(gpt: GPT, stream: TokenArray, seq_len: int, threads: int, repeats: i
     num_windows = 1 + (num_positions - seq_len) // STRIDE
     print(f"{'way':32}{'positions/s':>12}{'times plain':>12}{'share':>8}{'largest deviation':>19}")
     for name, seconds in best.items():
-        work = num_windows * products(gpt, seq_len, seq_len if name.startswith("plain") else STRIDE)
+        work = num_windows * products(gpt, seq_len, STRIDE if name.startswith("sliding") else seq_len)
         deviation = np.abs(results[name] - reference).max()
         speedup = best["plain loop, 1 window"] / seconds
         print(f"{name:32}{num_positions / seconds:12,.0f}{speedup:12.2f}{work / seconds / rate:8.0%}{deviation:19.1e}")

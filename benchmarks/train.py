@@ -2,10 +2,10 @@
 
 python benchmarks/train.py [--threads 1] [--steps 6] [--sizes quick,six,full] [--kinds plain,ours]
 
-`plain` is the same model and batch with one-matrix-at-a-time Newton-Schulz in torch.optim.Muon, AdamW and the weight
-average as loops over tensors, and attention written out. The two take turns step by step, so that whatever else the
-machine does hits both; milliseconds are medians of processor time per thread. Utilisation is against the
-best of the matrix products timed between the steps.
+`plain` is the same model and batch as library operations and autograd (plain_model.py), with one-matrix-at-a-time
+Newton-Schulz in torch.optim.Muon, AdamW and the weight average as loops over tensors. The two take turns step by step,
+so that whatever else the machine does hits both; milliseconds are medians of processor time per thread. Utilisation is
+against the best of the matrix products timed between the steps.
 """
 
 import argparse
@@ -17,10 +17,11 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import plain_model
 import torch
 import yaml
 
-from flowgolf.model import GPT, ModelSettings, attention
+from flowgolf.model import GPT, ModelSettings
 from flowgolf.train.clipping import clip_gradients
 from flowgolf.train.ema import EMA
 from flowgolf.train.groups import group_of, optimizers
@@ -35,23 +36,17 @@ FULL = {"seq_len": 512}
 DECAY = 0.98
 
 
-def written_out(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-    time_steps, group = k.shape[1], q.shape[2] // k.shape[2]
-    q, k, v = q.transpose(1, 2), *(x.transpose(1, 2).repeat_interleave(group, 1) for x in (k, v))
-    scores = q @ k.mT / q.shape[-1] ** 0.5
-    mask = torch.ones(time_steps, time_steps, dtype=torch.bool).tril()
-    return (scores.masked_fill(~mask, -torch.inf).softmax(-1) @ v).transpose(1, 2)
-
-
 class Ours:
     """A step as flowgolf.train takes it."""
-
-    attend = staticmethod(attention.causal_attention)
 
     def __init__(self, gpt: GPT) -> None:
         self.gpt = gpt
         self.optimizers = optimizers(gpt, TrainSettings())
         self.average = EMA(gpt, DECAY)
+
+    def loss(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """What is differentiated."""
+        return self.gpt.training_loss(inputs, targets).total
 
     def update(self) -> None:
         """Clip, step, average."""
@@ -64,8 +59,6 @@ class Ours:
 class Plain(Ours):
     """The same step out of the box."""
 
-    attend = staticmethod(written_out)
-
     def __init__(self, gpt: GPT) -> None:
         self.gpt = gpt
         groups = defaultdict(list)
@@ -74,6 +67,10 @@ class Plain(Ours):
         rest = torch.optim.AdamW(groups[False], lr=0.03, betas=(0.9, 0.95), weight_decay=0.04, foreach=False)
         self.optimizers = (torch.optim.Muon(groups[True], lr=0.025, weight_decay=0.04), rest)
         self.average = [weight.detach().clone() for weight in gpt.parameters()]
+
+    def loss(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """What is differentiated."""
+        return plain_model.token_losses(self.gpt, inputs, targets).mean()
 
     def update(self) -> None:
         """Clip, step, average."""
@@ -89,13 +86,12 @@ KINDS = {"plain": Plain, "ours": Ours}
 
 def take_step(kind: Ours, rows: int, clock: Callable[[], float]) -> list[float]:
     """Seconds of each of PARTS."""
-    attention.causal_attention = kind.attend
     settings = kind.gpt.settings
     times = [clock()]
     tokens = torch.randint(0, settings.vocab_size, (rows * settings.seq_len + 1,))
     inputs, targets = (part.view(rows, -1) for part in (tokens[:-1], tokens[1:]))
     times.append(clock())
-    loss = kind.gpt.training_loss(inputs, targets).total
+    loss = kind.loss(inputs, targets)
     times.append(clock())
     loss.backward()
     times.append(clock())

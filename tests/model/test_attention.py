@@ -4,14 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from flowgolf.model.attention import Rotary, causal_attention, remove_own_value, rope_base, rotate
+from flowgolf.model.attention import Rotary, causal_attention, rope_base
+from flowgolf.model.fused import RemoveOwnValue, rotate
 
 
 @pytest.mark.parametrize("seq_len", [1024, 2048, 4096])
 def test_rotary_tables(seq_len, golden):
     arrays = golden(f"rope_{seq_len}")
-    cos, sin = Rotary(seq_len, 16)(seq_len, torch.device("cpu"))
-    np.testing.assert_allclose(cos[arrays["positions"], 0], arrays["cos"], rtol=0, atol=1e-6)
+    cos, sin = Rotary(seq_len, 16, 20)(seq_len, torch.device("cpu"))
+    for half in (cos[:, :, :8], cos[:, :, 8:16]):
+        np.testing.assert_allclose(half[arrays["positions"], 0], arrays["cos"], rtol=0, atol=1e-6)
+    assert (cos[:, :, 16:] == 1).all()
     np.testing.assert_allclose(sin[arrays["positions"], 0], arrays["sin"], rtol=0, atol=1e-6)
 
 
@@ -22,7 +25,7 @@ def test_rotary_base_grows_beyond_1024_positions():
 
 
 def test_rotary_base_stays_that_of_the_training_length():
-    rotary = Rotary(2048, 16)
+    rotary = Rotary(2048, 16, 16)
     long, short = rotary(2048, torch.device("cpu")), rotary(100, torch.device("cpu"))
     assert torch.equal(long[0][:100], short[0])
     assert torch.equal(long[1][:100], short[1])
@@ -30,7 +33,7 @@ def test_rotary_base_stays_that_of_the_training_length():
 
 def test_rotation_turns_pairs_of_halves_and_leaves_the_rest():
     x = torch.randn(2, 5, 3, 10, generator=torch.Generator().manual_seed(0))
-    rotated = rotate(x, Rotary(8, 4)(5, torch.device("cpu")))
+    rotated = rotate(x, Rotary(8, 4, 10)(5, torch.device("cpu")))
     assert torch.equal(rotated[..., 4:], x[..., 4:])
     for position in range(5):
         for j in range(2):
@@ -61,8 +64,8 @@ def test_xsa_leaves_nothing_along_the_own_value():
     generator = torch.Generator().manual_seed(0)
     y, v = torch.randn(2, 5, 4, 8, generator=generator), torch.randn(2, 5, 2, 8, generator=generator)
     v[0, 0] = 0  # no direction: nothing is removed
-    left = remove_own_value(y, v)
     repeated = v.repeat_interleave(2, dim=2)
+    left = RemoveOwnValue.apply(y, repeated)
     assert (left * repeated).sum(-1).abs().max() < 1e-5
     torch.testing.assert_close(left[0, 0], y[0, 0])
     along = ((y - left) * repeated).sum(-1).abs()

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowgolf.model import GPT, ModelSettings
+from flowgolf.model.head import head_losses
 from flowgolf.train.clipping import clip_gradients
 from flowgolf.train.groups import optimizers
 from flowgolf.train.settings import TrainSettings
@@ -61,6 +62,23 @@ def test_changing_the_future_never_changes_the_past(changed, tiny, every_part, b
     assert not torch.equal(old[:, changed], new[:, changed])
 
 
+def test_a_step_under_bfloat16_autocast_stays_near_the_float32_one(tiny, busy_gpt, token_ids):
+    """The arithmetic of a GPU on the CPU: every written-out gradient meets mixed types."""
+    gpt = busy_gpt(tiny(flow_matcher={"hidden_dim": 24}))
+    ids = token_ids(2, 21)
+    losses, gradients = [], []
+    for enabled in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            loss = gpt.training_loss(ids[:, :-1], ids[:, 1:], torch.Generator().manual_seed(0)).total
+        gpt.zero_grad()
+        loss.backward()
+        gradients.append([parameter.grad for parameter in gpt.parameters() if parameter.grad is not None])
+        losses.append(loss.item())
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+    full, mixed = (torch.cat([gradient.flatten() for gradient in each]) for each in gradients)
+    assert torch.nn.functional.cosine_similarity(full, mixed, dim=0) > 0.99
+
+
 @pytest.mark.parametrize(
     "parts",
     [{}, {"ttt_linear": {"heads": 4, "mini_batch": 8}}, {"flow_matcher": {}, "flow_refiner": {}, "logit_scale": True}],
@@ -69,9 +87,14 @@ def test_last_positions_alone_reach_the_head_and_the_last_mlp(parts, tiny, busy_
     gpt = busy_gpt(tiny(**parts))
     seen = {}
     gpt.blocks[-1].mlp.register_forward_hook(lambda _, inputs, __: seen.update(mlp=inputs[0].shape[1]))
-    gpt.blocks[-1].attn.c_q.register_forward_hook(lambda _, inputs, __: seen.update(queries=inputs[0].shape[1]))
-    head = gpt._head
-    monkeypatch.setattr(gpt, "_head", lambda x: seen.update(head=x.shape[1]) or head(x))
+    queries = gpt.blocks[-1].attn._queries
+    monkeypatch.setattr(
+        gpt.blocks[-1].attn, "_queries", lambda x, scale: seen.update(queries=x.shape[1]) or queries(x, scale)
+    )
+    monkeypatch.setattr(
+        "flowgolf.model.gpt.head_losses",
+        lambda x, *rest, **options: seen.update(head=len(x) // 2) or head_losses(x, *rest, **options),
+    )
     ids = token_ids(2, 21)
     gpt.token_losses(ids[:, :-1], ids[:, 1:], last=3)
     last_block = 20 if "ttt_linear" in parts else 3  # TTT-linear reads every position

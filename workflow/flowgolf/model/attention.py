@@ -4,13 +4,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from flowgolf.model.fused import NormRotate, RemoveOwnValue, Tables
 from flowgolf.model.initial import ORTHOGONAL_MIN_SIDE, Part, Streams, linear_
 from flowgolf.model.settings import ModelSettings
 
 ROPE_BASE = 10000.0
 ROPE_BASE_LENGTH = 1024  # the base grows for training lengths beyond this (NTK scaling, spec/model.md, Rotary)
 
-RotaryTables = tuple[Tensor, Tensor]
+Scales = tuple[float, Tensor]  # of a layer's normalised input, and of its output's channels (dim,)
 
 
 def rope_base(seq_len: int, rope_dims: int) -> float:
@@ -21,15 +22,18 @@ def rope_base(seq_len: int, rope_dims: int) -> float:
 
 
 class Rotary(nn.Module):
-    """Tables of cos and sin, (time, 1, rope_dims / 2) float32; the base is fixed at the training length."""
+    """Tables of cos and sin, float32; the base is fixed at the training length.
 
-    def __init__(self, seq_len: int, rope_dims: int) -> None:
+    cos is (time, 1, head_dim), 1 where nothing is rotated; sin is (time, 1, rope_dims / 2).
+    """
+
+    def __init__(self, seq_len: int, rope_dims: int, head_dim: int) -> None:
         """`seq_len` is the training length, `rope_dims` how many dimensions of a head are rotated."""
         super().__init__()
-        self.base, self.rope_dims = rope_base(seq_len, rope_dims), rope_dims
-        self._tables: dict[tuple[int, torch.device], RotaryTables] = {}
+        self.base, self.rope_dims, self.head_dim = rope_base(seq_len, rope_dims), rope_dims, head_dim
+        self._tables: dict[tuple[int, torch.device], Tables] = {}
 
-    def forward(self, length: int, device: torch.device) -> RotaryTables:
+    def forward(self, length: int, device: torch.device) -> Tables:
         """Tables for positions 0 to length - 1, computed once per length and device."""
         if (length, device) not in self._tables:
             with torch.inference_mode(False):  # a table first made while scoring serves later training too
@@ -37,23 +41,10 @@ class Rotary(nn.Module):
                 angles = torch.outer(
                     torch.arange(length, dtype=torch.float32, device=device), 1.0 / self.base**exponents
                 )
-                self._tables[length, device] = (angles.cos()[:, None], angles.sin()[:, None])
+                cos = angles.cos()
+                unmoved = torch.ones(length, self.head_dim - self.rope_dims, device=device)
+                self._tables[length, device] = (torch.cat((cos, cos, unmoved), 1)[:, None], angles.sin()[:, None])
         return self._tables[length, device]
-
-
-def rotate(x: Tensor, tables: RotaryTables) -> Tensor:
-    """Rotate the first dimensions of each head of x (batch, time, heads, head_dim) by the tables of its positions."""
-    cos, sin = (table.to(x.dtype) for table in tables)
-    half = cos.shape[-1]
-    a, b, rest = torch.split(x, [half, half, x.shape[-1] - 2 * half], dim=-1)
-    return torch.cat((a * cos + b * sin, b * cos - a * sin, rest), dim=-1)
-
-
-def remove_own_value(y: Tensor, v: Tensor) -> Tensor:
-    """XSA: heads y (batch, time, heads, head_dim) without their projection on the own value v of their kv head."""
-    grouped = y.view(*v.shape[:3], -1, v.shape[3])  # (batch, time, kv_heads, group, head_dim)
-    direction = F.normalize(v, dim=-1).unsqueeze(3)  # divides by at least 1e-12
-    return (grouped - (grouped * direction).sum(-1, keepdim=True) * direction).flatten(2, 3)
 
 
 class Attention(Part):
@@ -90,29 +81,38 @@ class Attention(Part):
                 linear_(self.attn_gate.weight, streams("attn_gate.weight"))
 
     def forward(
-        self, x: Tensor, tables: RotaryTables, *, v0: Tensor | None, extra_v: Tensor | None, last: int
+        self, x: Tensor, tables: Tables, *, v0: Tensor | None, extra_v: Tensor | None, last: int, scales: Scales
     ) -> tuple[Tensor, Tensor]:
         """Output of the last `last` positions (batch, last, dim) and the raw values (batch, time, kv_heads, head_dim).
 
         x is (batch, time, dim); `v0` the first block's raw values, `extra_v` (batch, time, kv_dim) the value embedding.
+        `scales` are taken into the matrices, which are smaller than what they are multiplied with.
         """
-        x_last = tail(x, last)
-        q = self.c_q(x_last).unflatten(-1, (self.heads, self.head_dim))
-        k = self.c_k(x).unflatten(-1, (self.kv_heads, self.head_dim))
-        raw_v = self.c_v(x) if extra_v is None else self.c_v(x) + extra_v
-        raw_v = raw_v.unflatten(-1, (self.kv_heads, self.head_dim))
+        q, gate = self._queries(tail(x, last), scales[0])
+        k, raw_v = F.linear(x, scales[0] * torch.cat((self.c_k.weight, self.c_v.weight))).chunk(2, dim=-1)
+        raw_v = raw_v if extra_v is None else raw_v + extra_v
+        k, raw_v = (flat.unflatten(-1, (self.kv_heads, self.head_dim)) for flat in (k, raw_v))
         v = raw_v
         if self.mixes_values:
             assert self.vr_lambda is not None and v0 is not None
-            v = self.vr_lambda[0] * v0 + self.vr_lambda[1] * raw_v
-        k = rotate(F.rms_norm(k, (self.head_dim,)), tables)
-        q = rotate(F.rms_norm(q, (self.head_dim,)), (tables[0][-last:], tables[1][-last:]))
-        y = causal_attention(q * self.q_gain[:, None].to(q.dtype), k, v.to(q.dtype))
+            v = torch.addcmul(self.vr_lambda[0] * v0, self.vr_lambda[1], raw_v)
+        cos, sin = tables
+        q, k = NormRotate.apply(q, self.q_gain, cos[-last:], sin[-last:]), NormRotate.apply(k, None, cos, sin)
+        v = v.to(q.dtype)
+        y = causal_attention(q, k, v)
         if self.xsa:
-            y = remove_own_value(y, tail(v, last).to(y.dtype))
-        if self.attn_gate is not None:
-            y = y * torch.sigmoid(self.attn_gate(x_last)).unsqueeze(-1)
-        return self.proj(y.flatten(2)), raw_v
+            y = RemoveOwnValue.apply(y, tail(v, last).repeat_interleave(self.heads // self.kv_heads, dim=2))
+        if gate is not None:
+            y = y * torch.sigmoid(gate).unsqueeze(-1)
+        return F.linear(y.flatten(2), scales[1][:, None] * self.proj.weight), raw_v
+
+    def _queries(self, x: Tensor, scale: float) -> tuple[Tensor, Tensor | None]:
+        """Queries (batch, last, heads, head_dim) and logits of the gates (batch, last, heads) from one product."""
+        if self.attn_gate is None:
+            return F.linear(x, scale * self.c_q.weight).unflatten(-1, (self.heads, self.head_dim)), None
+        both = F.linear(x, scale * torch.cat((self.c_q.weight, self.attn_gate.weight)))
+        q, gate = both.split((self.c_q.out_features, self.heads), dim=-1)
+        return q.unflatten(-1, (self.heads, self.head_dim)), gate + self.attn_gate.bias
 
 
 def tail(x: Tensor, last: int) -> Tensor:

@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from flowgolf.model.attention import Attention, Rotary, RotaryTables, tail
+from flowgolf.model.attention import Attention, Rotary, tail
 from flowgolf.model.embeddings import Bigram, Smear, TokenEmbedding, ValueEmbedding
 from flowgolf.model.flow_matcher import FlowMatcher, draws
 from flowgolf.model.flow_refiner import FlowRefiner
+from flowgolf.model.fused import RMSNorm, Tables
+from flowgolf.model.head import MeanLoss, capped_logits, head_losses
 from flowgolf.model.initial import Part, Streams
 from flowgolf.model.mlp import MLP
 from flowgolf.model.settings import ModelSettings
@@ -34,7 +35,6 @@ class Block(Part):
     def __init__(self, settings: ModelSettings, index: int) -> None:
         """Blocks count from 0."""
         super().__init__()
-        self.dim = settings.dim
         self.norm_scale = 1 / math.sqrt(index + 1) if settings.ln_scale else 1.0
         self.attn = Attention(settings, index)
         self.mlp = MLP(settings.dim, settings.mlp_ratio * settings.dim)
@@ -50,17 +50,14 @@ class Block(Part):
         self.resid_mix[1].zero_()
 
     def forward(
-        self, x: Tensor, x0: Tensor, tables: RotaryTables, *, v0: Tensor | None, extra_v: Tensor | None, last: int
+        self, x: Tensor, x0: Tensor, tables: Tables, *, v0: Tensor | None, extra_v: Tensor | None, last: int
     ) -> tuple[Tensor, Tensor]:
         """Residual stream of the last `last` positions (batch, last, dim), and the attention's raw values."""
-        x = self.resid_mix[0] * x + self.resid_mix[1] * x0
-        attended, raw_v = self.attn(self._normed(x), tables, v0=v0, extra_v=extra_v, last=last)
-        x = tail(x, last) + self.attn_scale * attended
-        return x + self.mlp_scale * self.mlp(self._normed(x)), raw_v
-
-    def _normed(self, x: Tensor) -> Tensor:
-        normed = F.rms_norm(x, (self.dim,))
-        return normed if self.norm_scale == 1 else normed * self.norm_scale
+        x = torch.addcmul(self.resid_mix[0] * x, self.resid_mix[1], x0)
+        scales = self.norm_scale, self.attn_scale
+        attended, raw_v = self.attn(RMSNorm.apply(x), tables, v0=v0, extra_v=extra_v, last=last, scales=scales)
+        x = tail(x, last) + attended
+        return x + self.mlp(RMSNorm.apply(x), self.norm_scale, self.mlp_scale), raw_v
 
 
 class GPT(Part):
@@ -86,7 +83,7 @@ class GPT(Part):
         self.native_flow = FlowMatcher(settings.flow_matcher, dim) if settings.flow_matcher else None
         self.logit_scale = nn.Parameter(torch.empty(())) if settings.logit_scale else None
         self.lm_head = None if settings.tied_head else TokenEmbedding(settings.vocab_size, dim)
-        self.rotary = Rotary(settings.seq_len, settings.rope_dims)
+        self.rotary = Rotary(settings.seq_len, settings.rope_dims, dim // settings.heads)
 
     def start(self, streams: Streams) -> None:
         """Skip weights, value-embedding scales and logit scale 1."""
@@ -110,14 +107,17 @@ class GPT(Part):
 
     def logits(self, input_ids: Tensor, last: int | None = None) -> Tensor:
         """Logits, (batch, time or last, vocab) float32."""
-        return self._head(self.hidden(input_ids, last))
+        return capped_logits(self.hidden(input_ids, last), self._head_weight(), self.settings.softcap)
 
     def token_losses(self, input_ids: Tensor, target_ids: Tensor, last: int | None = None) -> Tensor:
         """Nats of each position, (batch, time) float32, or of the last `last` positions only, (batch, last).
 
         With `last`, the last block's queries and MLP and the head are computed for those positions alone.
         """
-        return cross_entropy(self.logits(input_ids, last), target_ids if last is None else target_ids[:, -last:])
+        targets = target_ids if last is None else target_ids[:, -last:]
+        x = self.hidden(input_ids, last).flatten(0, 1)
+        nats, _, _ = head_losses(x, self._head_weight(), targets.flatten(), self.settings.softcap, gradients=False)
+        return nats.view(targets.shape)
 
     def training_loss(
         self,
@@ -128,21 +128,21 @@ class GPT(Part):
     ) -> TrainingLoss:
         """Mean losses; `generator` gives the flow matcher's draws, `auxiliary=False` leaves its loss out."""
         x = self._refined(input_ids, None)
-        nats = cross_entropy(self._head(self._corrected(x)), target_ids)
-        mean_nats = nats.mean(dtype=torch.float64).float()
+        corrected = self._corrected(x).flatten(0, 1)
+        nats = MeanLoss.apply(corrected, self._head_weight(), target_ids.flatten(), self.settings.softcap)
         if self.native_flow is None or not auxiliary:
-            return TrainingLoss(mean_nats, mean_nats, torch.zeros_like(mean_nats))
+            return TrainingLoss(nats, nats, torch.zeros_like(nats))
         assert self.settings.flow_matcher is not None
         flow_loss = self.native_flow.loss(x, *draws(x.shape, generator, x.device))
-        return TrainingLoss(mean_nats + self.settings.flow_matcher.loss_weight * flow_loss, mean_nats, flow_loss)
+        return TrainingLoss(nats + self.settings.flow_matcher.loss_weight * flow_loss, nats, flow_loss)
 
     def _embed(self, input_ids: Tensor) -> Tensor:
         """The blocks' input x0, (batch, time, dim)."""
         x = self.tok_emb(input_ids)
         if self.bigram is not None:
             x = x + self.bigram(input_ids)
-        x = F.rms_norm(x, (self.settings.dim,))
-        return x if self.smear is None else self.smear(x)
+        normed: Tensor = RMSNorm.apply(x)
+        return normed if self.smear is None else self.smear(normed)
 
     def _extra_values(self, input_ids: Tensor) -> dict[int, Tensor]:
         """The value embedding's part of each listed block's values, by block index."""
@@ -164,13 +164,13 @@ class GPT(Part):
         stack: list[Tensor] = []
         for index, block in enumerate(self.blocks):
             if index >= self.num_encoder and stack:
-                x = x + self.skip_weights[index - self.num_encoder] * stack.pop()
+                x = torch.addcmul(x, self.skip_weights[index - self.num_encoder], stack.pop())
             kept = needed if index == len(self.blocks) - 1 else time
             x, raw_v = block(x, x0, tables, v0=v0, extra_v=extra_values.get(index), last=kept)
             v0 = raw_v if v0 is None else v0
             if index < self.num_encoder:
                 stack.append(x)
-        x = F.rms_norm(x, (self.settings.dim,))
+        x = RMSNorm.apply(x)
         if self.ttt_refiner is not None:
             x = tail(x + self.ttt_refiner(x), last)
         return x if self.flow_refiner is None else x + self.flow_refiner(x)
@@ -181,13 +181,6 @@ class GPT(Part):
             x = x + self.native_flow.correction(x)
         return x if self.logit_scale is None else self.logit_scale * x
 
-    def _head(self, x: Tensor) -> Tensor:
-        """Softly capped logits of hidden states x (batch, time, dim): (batch, time, vocab) float32."""
-        weight = self.tok_emb.weight if self.lm_head is None else self.lm_head.weight
-        softcap = self.settings.softcap
-        return softcap * torch.tanh(F.linear(x / softcap, weight).float())  # dividing x is cheaper than the logits
-
-
-def cross_entropy(logits: Tensor, target_ids: Tensor) -> Tensor:
-    """Nats of each position: logits (batch, time, vocab), targets (batch, time) -> (batch, time)."""
-    return F.cross_entropy(logits.flatten(0, 1), target_ids.flatten(), reduction="none").view(target_ids.shape)
+    def _head_weight(self) -> Tensor:
+        """The output head's matrix, (vocab, dim)."""
+        return self.tok_emb.weight if self.lm_head is None else self.lm_head.weight

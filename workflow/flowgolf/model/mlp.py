@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from flowgolf.model.fused import SquaredLeakyReLU
 from flowgolf.model.initial import Part, Streams, linear_
 
 
@@ -20,7 +21,10 @@ class MLP(Part):
         linear_(self.fc.weight, streams("fc.weight"))
         self.proj.weight.zero_()
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, time, dim) -> the same shape."""
-        projected: Tensor = self.proj(F.leaky_relu(self.fc(x), negative_slope=0.5).square())
-        return projected
+    def forward(self, x: Tensor, scale: float = 1.0, out_scale: Tensor | None = None) -> Tensor:
+        """(batch, time, dim) -> the same shape; x times `scale` before, times `out_scale` (dim,) after.
+
+        Both scales are taken into the matrices.
+        """
+        proj = self.proj.weight if out_scale is None else out_scale[:, None] * self.proj.weight
+        return F.linear(SquaredLeakyReLU.apply(F.linear(x, scale * self.fc.weight)), proj)
