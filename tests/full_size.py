@@ -1,8 +1,8 @@
 """The published study at full size on a CPU: every stage once, as far as it goes without GPU hours (`make full-size`).
 
 The model and all settings are those of config/parameter_golf.yaml; what is smaller is named in SMALLER. The training is
-killed with SIGKILL after its first step and resumed. The submission folder's train_gpt.py scores the artifact once more,
-in an empty folder, under an interpreter that has torch, numpy, sentencepiece and zstandard alone. Prints what each stage
+killed with SIGKILL after its first step and resumed. The submission folder's train_gpt.py scores the artifact again, in
+an empty folder, under an interpreter that has torch, numpy, sentencepiece and zstandard alone. Prints what each stage
 left, its time and its peak memory.
 """
 
