@@ -38,7 +38,7 @@ SMALLER: dict[str, Any] = {
     "base": {
         "train": {"steps": 2, "batch_tokens": 4096, "micro_batches": 1, "warmdown_steps": 1, "checkpoint_every": 1,
                   "threads": 2},
-        "export": {"scale_floor": False},  # or two steps from the start everything is tiny, and the first plan fits
+        "export": {"scale_floor": False},  # with it weights of two steps fit at once; without it the search has work
         "evaluate": {
             "sliding": {"memory_mb": 2048, "threads": 2},
             "legal_ttt": {"memory_mb": 2048, "threads": 2, "chunk_tokens": 4096,
@@ -57,7 +57,7 @@ def write_study() -> Path:
     quick = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     study = merge(published, SMALLER)
     study |= {"variants": SMALLER["variants"], "sweeps": {}, "data": merge(quick["data"], TEXT)}
-    study["report"]["matched_plan"] = False
+    study["report"] |= {"matched_plan": False, "pairs": []}
     path = FOLDER / "study.yaml"
     FOLDER.mkdir(parents=True)
     path.write_text(yaml.safe_dump(study, sort_keys=False))
