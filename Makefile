@@ -4,7 +4,7 @@
 # make status    every run of the study CONFIG (default config/config.yaml): state, progress, figures so far
 # make estimate  what CONFIG would cost now: new and cached jobs, hours, memory
 # make published  the published study's tables from its own figures, and what does not follow from them
-# make full-size  every stage of the published study's model once on the CPU, with times and memory: about ten minutes
+# make full-size  every stage of the published study's model once on the CPU, with times and memory: five to ten minutes
 # TORCH=cpu|default  which build of torch to install; by default the CPU build where no NVIDIA driver answers
 
 .DELETE_ON_ERROR:
