@@ -9,6 +9,7 @@ from flowgolf.report.names import FIGURES, sweep_name
 from flowgolf.report.result_page import result_page
 
 COUNTED = {"documents": 12, "bytes_original": 527_531, "tokens": 179_529}
+UNKNOWN_TEXT = {**COUNTED, "bytes_original": None}  # as ready shards leave it
 COMPARISON = {"difference_bpb": 0.00123, "low": -0.001, "high": 0.003, "confidence": 0.95, "num_documents": 12}
 
 
@@ -19,7 +20,7 @@ def made(study: Any, tmp_path: Path) -> Path:
     for variant, seeds in study.variants.items():
         for seed in seeds:
             study.change(variant, seed, "train", model=model, train={"batch_tokens": 2048, "threads": 1})
-    data = study.write("data.json", {"source": {"source": "sample"}, "train": COUNTED, "validation": COUNTED})
+    data = study.write("data.json", {"source": {"source": "sample"}, "train": UNKNOWN_TEXT, "validation": COUNTED})
     bootstrap = study.write("bootstrap.json", {"comparisons": {"sliding seed 42": COMPARISON}})
     for name in (*FIGURES, sweep_name("loss_weight")):
         (tmp_path / f"{name}.svg").write_text(f"<svg>{name}</svg>")
@@ -34,6 +35,7 @@ def test_it_says_how_it_was_made(made: Path) -> None:
     assert "snakemake --configfile config/made_up.yaml -- result_page" in text
     assert "- base: 700,000 parameters, 5 blocks of width 128; 250 steps of 2,048 tokens, sequences of 256." in text
     assert "12 documents, 527,531 bytes, 179,529 tokens" in text
+    assert "- Training text (source `sample`): 12 documents, 179,529 tokens." in text
     assert "at commit `abc123`" in text
 
 

@@ -1,7 +1,7 @@
 """A finished study as one Markdown page to keep under version control: what was run, found, and cannot be said."""
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -63,14 +63,14 @@ def result_page(
     """
     results = collect_results(manifest_path)
     check(results)
-    data = read_json(data_json)
+    data, compared = read_json(data_json), differences(results)
     text = PAGE.format(
         study=results.manifest["study"],
         question=results.manifest["question"],
         configfile=configfile,
         facts=bullets(facts(results, data)),
-        found=bullets(f"{what}: {sentence(found)}" for what, found in differences(results)),
-        limits=bullets(limits(results, data)),
+        found=bullets(f"{what}: {sentence(found)}" for what, found in compared),
+        limits=bullets(limits(compared, data)),
         documents=bullets(document_lines(results, read_json(bootstrap_path)["comparisons"])),
         tables="\n".join(markdown(table) for table in study_tables(results, None)),
         figures="\n\n".join(figure_lines(results, Path(figures_dir), Path(page_path).parent)),
@@ -98,11 +98,9 @@ def facts(results: Results, data: Mapping[str, Any]) -> Iterator[str]:
         f"{model['seq_len']}."
     )
     for part, text in (("train", "Training text"), ("validation", "Validation text")):
-        counted = data[part]
-        yield (
-            f"{text} (source `{data['source']['source']}`): {counted['documents']:,} documents, "
-            f"{counted['bytes_original']:,} bytes, {counted['tokens']:,} tokens."
-        )
+        units = {"documents": "documents", "bytes_original": "bytes", "tokens": "tokens"}
+        counts = [f"{data[part][key]:,} {unit}" for key, unit in units.items() if data[part][key] is not None]
+        yield f"{text} (source `{data['source']['source']}`): {', '.join(counts)}."
     made = provenance_table(results).frame
     hours = made.groupby("stage", sort=False)["seconds"].sum() / HOUR_SECONDS
     devices = ", ".join(sorted(set(made["device"]) - {"-"}))
@@ -121,9 +119,9 @@ def differences(results: Results) -> list[tuple[str, Comparison]]:
     return [(what, found) for _, what, found in all_effects(results) if found.difference != 0]
 
 
-def limits(results: Results, data: Mapping[str, Any]) -> Iterator[str]:
+def limits(compared: Sequence[tuple[str, Comparison]], data: Mapping[str, Any]) -> Iterator[str]:
     """What stays open: unresolved differences, and what no seed of this study varied."""
-    open_ones = [what for what, found in differences(results) if "not resolved" in found.verdict]
+    open_ones = [what for what, found in compared if "not resolved" in found.verdict]
     if open_ones:
         yield (
             f"Not resolved at these numbers of seeds: {'; '.join(open_ones)}. The sentences above say about how many "
