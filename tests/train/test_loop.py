@@ -19,6 +19,7 @@ from flowgolf import files
 from flowgolf.data.dataset import Dataset
 from flowgolf.train import trainer
 from flowgolf.train.checkpoint import StateFolder
+from flowgolf.train.distributed import Ranks
 from flowgolf.train.process import COLUMNS
 from flowgolf.train.trainer import Trainer
 from trainings import LABEL, result, run, training_run
@@ -120,6 +121,23 @@ def test_asked_to_stop_it_saves_and_goes_on_later(tmp_path, data_json, model_set
             run(tmp_path / "stopped", data_json, model_settings, settings)
     run(tmp_path / "stopped", data_json, model_settings, settings)
     assert result(tmp_path / "calm")[:2] == result(tmp_path / "stopped")[:2]
+
+
+def test_a_signal_after_the_processes_agreed_stops_the_next_step(
+    tmp_path, data_json, model_settings, settings, monkeypatch
+):
+    largest, calls = Ranks.largest, []
+
+    def largest_then_signal(ranks, values, device):
+        agreed = largest(ranks, values, device)
+        calls.append(agreed)
+        if len(calls) == 7:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return agreed
+
+    monkeypatch.setattr(Ranks, "largest", largest_then_signal)
+    with pytest.raises(InterruptedError, match="stopped by SIGTERM after step 8; the state is kept"):
+        run(tmp_path, data_json, model_settings, settings)
 
 
 def test_a_loss_that_is_not_finite_stops_at_once_and_keeps_the_last_good_state(

@@ -82,11 +82,12 @@ def run_to_end(run: ScoreFirst, folder: StateFolder) -> ScoreFirst:
             if progress.update(done, bpb=f"{bpb:.4f}"):
                 total_positions = run.windows.num_positions
                 files.write_json(folder.folder / "progress.json", {"done": done, "total": total_positions, "bpb": bpb})
-            if run.next_chunk % run.settings.save_every_chunks == 0 or stop.signal:
+            asked = stop.signal
+            if run.next_chunk % run.settings.save_every_chunks == 0 or asked:
                 folder.save(run.state())
-            if stop.signal:
+            if asked:
                 raise InterruptedError(
-                    f"stopped by {stop.signal} after chunk {run.next_chunk} of {run.num_chunks}; "
+                    f"stopped by {asked} after chunk {run.next_chunk} of {run.num_chunks}; "
                     "the state is kept, run again to go on"
                 )
     return run

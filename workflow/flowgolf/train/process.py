@@ -5,6 +5,7 @@ import socket
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from signal import Signals
 from typing import Any
 
 import torch
@@ -77,16 +78,18 @@ def run_steps(trainer: Trainer, folder: StateFolder, stop: StopRequest, event_fo
             recorder.add({"step": 0, "tokens": 0, "seconds": 0.0}, validated=True)
         while not trainer.finished():
             row = trainer.take_step()
-            elapsed, number = ranks.largest([trainer.elapsed_seconds, float(stop.number)], trainer.device)
-            trainer.elapsed_seconds, stop.noted = elapsed, int(number)
+            # a signal that comes after this exchange waits for the next step's, where all processes see it
+            seconds, asked = ranks.largest([trainer.elapsed_seconds, float(stop.number)], trainer.device)
+            trainer.elapsed_seconds = seconds
             if recorder:
                 recorder.add(row, validated=trainer.step % settings.val_every == 0 or trainer.finished())
-                if trainer.step % settings.checkpoint_every == 0 or stop.signal:
+                if trainer.step % settings.checkpoint_every == 0 or asked:
                     folder.save(trainer.state())
-            if stop.signal:
+            if asked:
                 ranks.largest([0.0], trainer.device)  # nobody leaves before the state is on disk
                 raise InterruptedError(
-                    f"stopped by {stop.signal} after step {trainer.step}; the state is kept, run again to go on"
+                    f"stopped by {Signals(int(asked)).name} after step {trainer.step}; "
+                    "the state is kept, run again to go on"
                 )
 
 
