@@ -94,6 +94,9 @@ def scoring(gpt: GPT, stream: TokenArray, seq_len: int, threads: int, repeats: i
         name = f"sliding, {batch} windows" + (" (automatic)" if batch == chosen else "")
         fixed = settings.model_copy(update={"batch_windows": batch})
         ways[name] = lambda fixed=fixed: slide(gpt, stream, fixed)[1]
+    compiled = settings.model_copy(update={"compile": True})
+    ways[f"sliding, {chosen} windows, compiled"] = lambda: slide(gpt, stream, compiled)[1]
+    slide(gpt, stream, compiled)  # compiles
     best, results = dict.fromkeys(ways, float("inf")), {}
     for _ in range(repeats):
         for name, way in ways.items():

@@ -79,6 +79,20 @@ def test_a_step_under_bfloat16_autocast_stays_near_the_float32_one(tiny, busy_gp
     assert torch.nn.functional.cosine_similarity(full, mixed, dim=0) > 0.99
 
 
+def test_constant_weights_change_no_digit_and_are_forgotten(tiny, busy_gpt, token_ids):
+    gpt = busy_gpt(tiny())
+    ids = token_ids(2, 21)
+    for _ in range(2):
+        with torch.no_grad():
+            expected = gpt.token_losses(ids[:, :-1], ids[:, 1:])
+            with gpt.constant_weights():
+                kept = [block.kept for block in gpt.blocks]
+                assert torch.equal(gpt.token_losses(ids[:, :-1], ids[:, 1:]), expected)
+            gpt.blocks[0].mlp.fc.weight.mul_(1.5)
+        assert None not in kept
+        assert [block.kept for block in gpt.blocks] == [None] * len(gpt.blocks)
+
+
 @pytest.mark.parametrize(
     "parts",
     [{}, {"ttt_linear": {"heads": 4, "mini_batch": 8}}, {"flow_matcher": {}, "flow_refiner": {}, "logit_scale": True}],
@@ -89,7 +103,7 @@ def test_last_positions_alone_reach_the_head_and_the_last_mlp(parts, tiny, busy_
     gpt.blocks[-1].mlp.register_forward_hook(lambda _, inputs, __: seen.update(mlp=inputs[0].shape[1]))
     queries = gpt.blocks[-1].attn._queries
     monkeypatch.setattr(
-        gpt.blocks[-1].attn, "_queries", lambda x, scale: seen.update(queries=x.shape[1]) or queries(x, scale)
+        gpt.blocks[-1].attn, "_queries", lambda x, matrix: seen.update(queries=x.shape[1]) or queries(x, matrix)
     )
     monkeypatch.setattr(
         "flowgolf.model.gpt.head_losses",

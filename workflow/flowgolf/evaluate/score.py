@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from flowgolf.data.byte_count import ByteTable
+from flowgolf.evaluate.compiled import CompiledLosses
 from flowgolf.evaluate.ledger import IllegalEvaluation, Ledger
 from flowgolf.evaluate.settings import WindowSettings
 from flowgolf.evaluate.windows import Segment, Windows
@@ -81,27 +82,36 @@ def score_segments(
     the threads, much faster on a busy machine, and the digits do not depend on the number of threads.
     """
     workers = settings.threads if device_of(gpt).type == "cpu" else 1
-    batches = windows.batches(indices, batch_windows(gpt, settings))
+    size = batch_windows(gpt, settings)
+    batches = windows.batches(indices, size)
+    compiled = CompiledLosses(gpt) if settings.compile else None
+
+    def score(batch: Sequence[Segment]) -> np.ndarray:
+        regular = len(batch) == size and batch[0].end - batch[0].start == settings.stride
+        return score_batch(gpt, stream, batch, windows.seq_len, compiled if regular else None)
+
     threads_before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with ThreadPoolExecutor(workers) as pool:
+        with gpt.constant_weights(), ThreadPoolExecutor(workers) as pool:
             while group := list(islice(batches, workers)):
                 for batch in group:
                     ledger.score(batch)
-                yield from pool.map(lambda batch: score_batch(gpt, stream, batch, windows.seq_len), group)
+                yield from pool.map(score, group)
     finally:
         torch.set_num_threads(threads_before)
 
 
-def score_batch(gpt: GPT, stream: TokenStream, batch: Sequence[Segment], seq_len: int) -> np.ndarray:
+def score_batch(
+    gpt: GPT, stream: TokenStream, batch: Sequence[Segment], seq_len: int, compiled: CompiledLosses | None = None
+) -> np.ndarray:
     """Nats of each position of consecutive segments of equal length: (positions,) float32."""
     first, last = batch[0].end - seq_len, batch[-1].end
     length = batch[0].end - batch[0].start
     tokens = torch.from_numpy(stream.read(first, last - first + 1).astype(np.int64)).to(device_of(gpt))
     rows = tokens.unfold(0, seq_len + 1, length)  # (windows, seq_len + 1), starting `length` apart
     with torch.inference_mode(), precision(gpt):
-        nats: torch.Tensor = gpt.token_losses(rows[:, :-1], rows[:, 1:], last=length)  # (windows, length)
+        nats = (compiled or gpt.token_losses)(rows[:, :-1], rows[:, 1:], last=length)  # (windows, length)
     return nats.flatten().cpu().numpy()
 
 

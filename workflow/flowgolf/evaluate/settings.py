@@ -24,6 +24,8 @@ class WindowSettings(Settings):
     """Keep the loss of each position beside the result, for paired tests between variants."""
     threads: int = Field(1, ge=1)
     """CPU threads."""
+    compile: bool = False
+    """Score through torch.compile: minutes to start, then faster; the first batch is compared with the plain one."""
 
     @model_validator(mode="after")
     def check_stride(self) -> "WindowSettings":

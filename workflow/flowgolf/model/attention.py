@@ -1,5 +1,7 @@
 """Causal grouped-query attention: partial rotary, value residual, XSA, output gate (spec/model.md, Attention)."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -11,7 +13,16 @@ from flowgolf.model.settings import ModelSettings
 ROPE_BASE = 10000.0
 ROPE_BASE_LENGTH = 1024  # the base grows for training lengths beyond this (NTK scaling, spec/model.md, Rotary)
 
-Scales = tuple[float, Tensor]  # of a layer's normalised input, and of its output's channels (dim,)
+
+class Matrices(NamedTuple):
+    """An attention's products, with the constant scales before and after it taken in."""
+
+    queries: Tensor
+    """(dim [+ heads], dim): queries, then the gates if there are any."""
+    keys_values: Tensor
+    """(2 kv_dim, dim)."""
+    proj: Tensor
+    """(dim, dim)."""
 
 
 def rope_base(seq_len: int, rope_dims: int) -> float:
@@ -80,16 +91,26 @@ class Attention(Part):
             if self.heads >= ORTHOGONAL_MIN_SIDE:
                 linear_(self.attn_gate.weight, streams("attn_gate.weight"))
 
+    def matrices(self, scale: float, out_scale: Tensor) -> Matrices:
+        """The products for an input times `scale` and an output times `out_scale` (dim,).
+
+        The scales go into the matrices because those are smaller than what they are multiplied with.
+        """
+        queries = self.c_q.weight
+        if self.attn_gate is not None:
+            queries = torch.cat((queries, self.attn_gate.weight))
+        keys_values = torch.cat((self.c_k.weight, self.c_v.weight))
+        return Matrices(scale * queries, scale * keys_values, out_scale[:, None] * self.proj.weight)
+
     def forward(
-        self, x: Tensor, tables: Tables, *, v0: Tensor | None, extra_v: Tensor | None, last: int, scales: Scales
+        self, x: Tensor, tables: Tables, matrices: Matrices, *, v0: Tensor | None, extra_v: Tensor | None, last: int
     ) -> tuple[Tensor, Tensor]:
         """Output of the last `last` positions (batch, last, dim) and the raw values (batch, time, kv_heads, head_dim).
 
         x is (batch, time, dim); `v0` the first block's raw values, `extra_v` (batch, time, kv_dim) the value embedding.
-        `scales` are taken into the matrices, which are smaller than what they are multiplied with.
         """
-        q, gate = self._queries(tail(x, last), scales[0])
-        k, raw_v = F.linear(x, scales[0] * torch.cat((self.c_k.weight, self.c_v.weight))).chunk(2, dim=-1)
+        q, gate = self._queries(tail(x, last), matrices.queries)
+        k, raw_v = F.linear(x, matrices.keys_values).chunk(2, dim=-1)
         raw_v = raw_v if extra_v is None else raw_v + extra_v
         k, raw_v = (flat.unflatten(-1, (self.kv_heads, self.head_dim)) for flat in (k, raw_v))
         v = raw_v
@@ -104,13 +125,13 @@ class Attention(Part):
             y = RemoveOwnValue.apply(y, tail(v, last).repeat_interleave(self.heads // self.kv_heads, dim=2))
         if gate is not None:
             y = y * torch.sigmoid(gate).unsqueeze(-1)
-        return F.linear(y.flatten(2), scales[1][:, None] * self.proj.weight), raw_v
+        return F.linear(y.flatten(2), matrices.proj), raw_v
 
-    def _queries(self, x: Tensor, scale: float) -> tuple[Tensor, Tensor | None]:
+    def _queries(self, x: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor | None]:
         """Queries (batch, last, heads, head_dim) and logits of the gates (batch, last, heads) from one product."""
+        both = F.linear(x, matrix)
         if self.attn_gate is None:
-            return F.linear(x, scale * self.c_q.weight).unflatten(-1, (self.heads, self.head_dim)), None
-        both = F.linear(x, scale * torch.cat((self.c_q.weight, self.attn_gate.weight)))
+            return both.unflatten(-1, (self.heads, self.head_dim)), None
         q, gate = both.split((self.c_q.out_features, self.heads), dim=-1)
         return q.unflatten(-1, (self.heads, self.head_dim)), gate + self.attn_gate.bias
 

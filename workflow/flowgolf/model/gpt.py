@@ -1,12 +1,14 @@
 """The transformer: blocks in a U-Net, optional parts on the final hidden state, and its losses (spec/model.md)."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from flowgolf.model.attention import Attention, Rotary, tail
+from flowgolf.model.attention import Attention, Matrices, Rotary, tail
 from flowgolf.model.embeddings import Bigram, Smear, TokenEmbedding, ValueEmbedding
 from flowgolf.model.flow_matcher import FlowMatcher, draws
 from flowgolf.model.flow_refiner import FlowRefiner
@@ -16,6 +18,8 @@ from flowgolf.model.initial import Part, Streams
 from flowgolf.model.mlp import MLP
 from flowgolf.model.settings import ModelSettings
 from flowgolf.model.ttt_linear import TTTLinear
+
+BlockMatrices = tuple[Matrices, tuple[Tensor, Tensor]]  # of attention and MLP
 
 
 class TrainingLoss(NamedTuple):
@@ -41,6 +45,7 @@ class Block(Part):
         self.attn_scale = nn.Parameter(torch.empty(settings.dim))
         self.mlp_scale = nn.Parameter(torch.empty(settings.dim))
         self.resid_mix = nn.Parameter(torch.empty(2, settings.dim))
+        self.kept: BlockMatrices | None = None
 
     def start(self, streams: Streams) -> None:
         """Scales 1; the residual mix takes all of x and nothing of x0."""
@@ -53,11 +58,16 @@ class Block(Part):
         self, x: Tensor, x0: Tensor, tables: Tables, *, v0: Tensor | None, extra_v: Tensor | None, last: int
     ) -> tuple[Tensor, Tensor]:
         """Residual stream of the last `last` positions (batch, last, dim), and the attention's raw values."""
+        for_attention, for_mlp = self.kept or self.matrices()
         x = torch.addcmul(self.resid_mix[0] * x, self.resid_mix[1], x0)
-        scales = self.norm_scale, self.attn_scale
-        attended, raw_v = self.attn(RMSNorm.apply(x), tables, v0=v0, extra_v=extra_v, last=last, scales=scales)
+        attended, raw_v = self.attn(RMSNorm.apply(x), tables, for_attention, v0=v0, extra_v=extra_v, last=last)
         x = tail(x, last) + attended
-        return x + self.mlp(RMSNorm.apply(x), self.norm_scale, self.mlp_scale), raw_v
+        return x + self.mlp(RMSNorm.apply(x), for_mlp), raw_v
+
+    def matrices(self) -> BlockMatrices:
+        """The products of attention and MLP with the block's constant scales taken in."""
+        scale = self.norm_scale
+        return self.attn.matrices(scale, self.attn_scale), self.mlp.matrices(scale, self.mlp_scale)
 
 
 class GPT(Part):
@@ -100,6 +110,23 @@ class GPT(Part):
         for name, module in self.named_modules():
             if isinstance(module, Part):
                 module.start(Streams(seed, name))
+
+    @contextmanager
+    def constant_weights(self) -> Iterator[None]:
+        """Inside, no weight changes and nothing is differentiated: what is made of weights alone is made once.
+
+        Training makes it anew for every batch, whose gradient goes through it; a batch of few windows would spend more
+        on it than on some of its layers. The digits are the same.
+        """
+        blocks = [block for block in self.blocks if isinstance(block, Block)]
+        with torch.no_grad():
+            for block in blocks:
+                block.kept = block.matrices()
+        try:
+            yield
+        finally:
+            for block in blocks:
+                block.kept = None
 
     def hidden(self, input_ids: Tensor, last: int | None = None) -> Tensor:
         """Final hidden state after all corrections, (batch, time or last, dim)."""

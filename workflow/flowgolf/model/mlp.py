@@ -21,10 +21,11 @@ class MLP(Part):
         linear_(self.fc.weight, streams("fc.weight"))
         self.proj.weight.zero_()
 
-    def forward(self, x: Tensor, scale: float = 1.0, out_scale: Tensor | None = None) -> Tensor:
-        """(batch, time, dim) -> the same shape; x times `scale` before, times `out_scale` (dim,) after.
+    def matrices(self, scale: float, out_scale: Tensor) -> tuple[Tensor, Tensor]:
+        """`fc` for an input times `scale` and `proj` for an output times `out_scale` (dim,)."""
+        return scale * self.fc.weight, out_scale[:, None] * self.proj.weight
 
-        Both scales are taken into the matrices.
-        """
-        proj = self.proj.weight if out_scale is None else out_scale[:, None] * self.proj.weight
-        return F.linear(SquaredLeakyReLU.apply(F.linear(x, scale * self.fc.weight)), proj)
+    def forward(self, x: Tensor, matrices: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """(batch, time, dim) -> the same shape, with its own matrices or those that `matrices` gave."""
+        fc, proj = matrices or (self.fc.weight, self.proj.weight)
+        return F.linear(SquaredLeakyReLU.apply(F.linear(x, fc)), proj)

@@ -1,0 +1,39 @@
+"""Compiled scoring gives the plain digits, follows the weights, and is refused when it does not."""
+
+import pytest
+import torch
+
+from evaluate.conftest import Golden
+from flowgolf.evaluate.compiled import check_same
+from flowgolf.evaluate.ledger import IllegalEvaluation
+from flowgolf.evaluate.score import slide
+
+
+def test_compiled_scoring_gives_the_plain_digits_and_follows_the_weights(tiny: Golden) -> None:
+    compiled = tiny.sliding(compile=True, batch_windows=4, threads=2)
+    for expected_graphs in (1, 0):
+        torch._dynamo.utils.counters.clear()
+        nats, plain = (
+            slide(tiny.gpt, tiny.stream, settings)[1]
+            for settings in (compiled, tiny.sliding(batch_windows=4, threads=2))
+        )
+        assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == expected_graphs
+        assert 0 < abs(nats - plain).max() < 1e-5
+        with torch.no_grad():
+            tiny.gpt.blocks[0].mlp.fc.weight.mul_(1.5)
+
+
+def test_planted_compiled_code_with_other_digits_is_caught(tiny: Golden, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = tiny.gpt.token_losses
+    monkeypatch.setattr(torch, "compile", lambda losses, dynamic: lambda *ids, last: honest(*ids, last=last) + 1e-3)
+    with pytest.raises(
+        IllegalEvaluation,
+        match=r"the compiled forward pass differs from the plain one by 1.0e-03 nats at one position, "
+        r"1.0e-05 is allowed: set compile: false",
+    ):
+        slide(tiny.gpt, tiny.stream, tiny.sliding(compile=True, batch_windows=4))
+
+
+def test_planted_nan_of_compiled_code_is_caught() -> None:
+    with pytest.raises(IllegalEvaluation, match="differs from the plain one by nan nats"):
+        check_same(torch.tensor([float("nan")]), torch.zeros(1))
