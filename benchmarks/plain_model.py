@@ -1,4 +1,4 @@
-"""The yardstick of benchmarks/train.py and evaluation.py: the model as plain eager code, written from its formulas.
+"""The yardstick of benchmarks/train.py and evaluate.py: the model as plain eager code, written from its formulas.
 
 Same weights as `flowgolf.model.GPT` and the same losses to 1e-5, with nothing but library operations and autograd: the
 logits of a whole batch, attention by torch's own function, no operation fused by hand. It knows the parts that the

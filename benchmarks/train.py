@@ -1,11 +1,11 @@
 """Where the time of a training step goes: quick size, 6 blocks x 192, full size; ours against a plain step.
 
-python benchmarks/train.py [--threads 1] [--steps 6] [--sizes quick,six,full] [--kinds plain,ours]
+python benchmarks/train.py [--threads 1] [--steps 6] [--sizes quick,six,full] [--kinds plain,ours,compiled]
 
 `plain` is the same model and batch as library operations and autograd (plain_model.py), with one-matrix-at-a-time
-Newton-Schulz in torch.optim.Muon, AdamW and the weight average as loops over tensors. The two take turns step by step,
-so that whatever else the machine does hits both; milliseconds are medians of processor time per thread. Utilisation is
-against the best of the matrix products timed between the steps.
+Newton-Schulz in torch.optim.Muon, AdamW and the weight average as loops over tensors; `compiled` is ours with
+train.compile: true. They take turns step by step, so that whatever else the machine does hits all; milliseconds are
+medians of processor time per thread. Utilisation is against the best of the matrix products timed between the steps.
 """
 
 import argparse
@@ -81,7 +81,20 @@ class Plain(Ours):
             average.mul_(DECAY).add_(weight.detach(), alpha=1 - DECAY)
 
 
-KINDS = {"plain": Plain, "ours": Ours}
+class Compiled(Ours):
+    """Ours with `train.compile: true`."""
+
+    def __init__(self, gpt: GPT) -> None:
+        super().__init__(gpt)
+        gpt.rotary(gpt.settings.seq_len, torch.device("cpu"))  # the tables exist before anything is compiled
+        self.training_loss = torch.compile(gpt.training_loss)
+
+    def loss(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """What is differentiated."""
+        return self.training_loss(inputs, targets).total
+
+
+KINDS = {"plain": Plain, "ours": Ours, "compiled": Compiled}
 
 
 def take_step(kind: Ours, rows: int, clock: Callable[[], float]) -> list[float]:
@@ -130,7 +143,7 @@ def measure(name: str, chosen: list[str], steps: int, clock: Callable[[], float]
         utilisation = tokens * flops_per_token(kind.gpt) / rate
         shares = "  ".join(f"{part} {value / step:4.0%}" for part, value in zip(PARTS, parts, strict=True))
         print(
-            f"  {type(kind).__name__.lower():6}{1000 * step:8.0f} ms  {tokens / step:8,.0f} tokens/s  {shares}"
+            f"  {type(kind).__name__.lower():8}{1000 * step:8.0f} ms  {tokens / step:8,.0f} tokens/s  {shares}"
             f"  forward+backward {utilisation / (parts[1] + parts[2]):4.0%}  whole step {utilisation / step:4.0%}"
         )
     print(f"  peak memory {peak_memory_bytes(torch.device('cpu')) / 1e6:.0f} MB ({len(kinds)} models)", flush=True)

@@ -33,7 +33,7 @@ def batch_windows(gpt: GPT, settings: WindowSettings) -> int:
     """Windows to score together: the settings' number, or what fits in `memory_mb`.
 
     A function of sizes and device alone, so that all shards of an evaluation have the same batches. On a CPU a batch
-    beyond the cache is slower, not faster (benchmarks/evaluation.py).
+    beyond the cache is slower, not faster (benchmarks/evaluate.py).
     """
     if settings.batch_windows is not None:
         return settings.batch_windows

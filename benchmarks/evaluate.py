@@ -2,7 +2,7 @@
 
 The plain loop runs the plain model (plain_model.py); a third row is the same loop through our forward pass.
 
-    python benchmarks/evaluation.py [--size quick|full] [--threads 2] [--windows 64] [--repeats 3]
+    python benchmarks/evaluate.py [--size quick|full] [--threads 2] [--windows 64] [--repeats 3]
 
 Same weights, same tokens, same process; the best of the repeats counts, and the repeats take turns so that a busy
 machine slows all alike. `share` is the matrix products actually asked for, as a share of what the machine reaches on
