@@ -11,13 +11,16 @@ if not workflow.overwrite_configfiles:
 
 
 include: "rules/common.smk"  # in the order in which the stages run
+include: "rules/records.smk"
 include: "rules/cluster.smk"
 include: "rules/submitted.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/export.smk"
 include: "rules/evaluate.smk"
+include: "rules/sliding_parts.smk"
 include: "rules/report.smk"
+include: "rules/page.smk"
 include: "rules/publish.smk"
 include: "rules/submission.smk"
 include: "rules/watched.smk"
@@ -32,7 +35,3 @@ rule all:
         rules.report.output,
     message:
         f"the study is complete: {RESULTS}/report.html"
-
-
-onerror:
-    show_partial_results()

@@ -1,4 +1,4 @@
-"""What `status` and `estimate` are told of a study.
+"""What `status` and `estimate` are told of a study, and what a study that failed shows.
 
 in:  study, and the rules of all stages
 out: watched_manifest(), timed_study(), beside_a_running_workflow(), show_partial_results()
@@ -75,3 +75,7 @@ def show_partial_results():
     from flowgolf.report.status import status
 
     status(watched_manifest(), f"{RESULTS}/partial")
+
+
+onerror:
+    show_partial_results()
