@@ -69,6 +69,16 @@ def test_commit_is_that_of_the_checkout_and_unknown_outside_one(tmp_path, monkey
     identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
     subprocess.run(["git", "-C", str(tmp_path), *identity, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
     assert len(provenance.commit()) == 12
+    for name in ("config/study.yaml", "code.py"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("1")
+    subprocess.run(["git", "-C", str(tmp_path), "add", "."], check=True)
+    subprocess.run(["git", "-C", str(tmp_path), *identity, "commit", "-q", "-m", "y"], check=True)
+    (tmp_path / "config/study.yaml").write_text("2")
+    assert len(provenance.commit()) == 12  # a study is meant to be edited
+    (tmp_path / "code.py").write_text("2")
+    assert provenance.commit().endswith("-dirty")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from flowgolf.report.tables import tables
@@ -101,3 +102,16 @@ def test_partial_evaluations_are_labelled_wherever_they_appear(study: Any, tmp_p
         header, row, *_ = (tmp_path / f"{name}.csv").read_text().splitlines()
         assert header.endswith(",partial") and row.endswith(",legal_ttt_bpb"), name
     assert "sliding bpb (partial)" not in (tmp_path / "seeds.md").read_text()
+
+
+def test_planted_partial_sliding_beside_complete_ttt_gives_no_effect(study: Any, tmp_path: Path) -> None:
+    for run in study.manifest["runs"]:
+        study.change(run["variant"], run["seed"], "sliding", partial=True, tokens=3)
+    tables(study.manifest_path, tmp_path)
+    text = (tmp_path / "two_by_two.md").read_text()
+    assert "No TTT effect where sliding and legal TTT scored different positions." in text
+    assert "TTT on" not in text and "Interaction" not in text
+    effects = pd.read_csv(tmp_path / "effects.csv")
+    assert effects.loc[effects["what"].isin(["TTT on base", "TTT on nfm", "interaction"]), "difference"].isna().all()
+    assert effects.loc[effects["what"] == "nfm - base, sliding", "difference"].notna().all()
+    assert pd.read_csv(tmp_path / "export.csv")["quantisation_gap_bpb"].isna().all()

@@ -57,6 +57,12 @@ def test_every_declared_run_has_a_row_and_a_finished_one_its_figures(watched: An
     assert first["artifact_bytes"] == "610,374"
 
 
+def test_a_partial_figure_says_so(watched: Any) -> None:
+    watched.change("base", 42, "sliding", partial=True)
+    first = status_table(watched.manifest, {}, NOW).frame.iloc[0]
+    assert first["sliding_bpb"].endswith(" (partial)") and "partial" not in first["legal_ttt_bpb"]
+
+
 def test_a_run_that_nothing_has_started_is_pending(watched: Any) -> None:
     clear(watched, "train", "export", "sliding", "legal_ttt")
     assert state(watched) == "pending"

@@ -61,6 +61,8 @@ def test_a_sweep_value_costs_one_run_and_the_aggregation(clone):
     config["sweeps"]["loss_weight"]["values"].append(0.5)
     clone.write_config(config)
     assert clone.planned() == {"train": 1, "export": 1, "sliding": 1, "legal_ttt": 1, **AGGREGATION}
+    dry = clone.snakemake("-n")
+    assert '"matched"' not in dry.stdout + dry.stderr  # the list of runs, 30 KB, is no reason to print
 
 
 def test_a_seed_costs_one_run_per_variant_and_the_aggregation(clone):

@@ -81,12 +81,22 @@ def is_text(node: ast.stmt) -> bool:
 
 
 def commit() -> str:
-    """Commit of the checkout, `-dirty` when files differ from it; `unknown` outside a repository."""
-    command = ["git", "-C", str(WORKFLOW), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    """Commit of the checkout, `-dirty` when files differ from it; `unknown` outside a repository.
+
+    Configuration does not count: a study is meant to be edited, and every record holds its settings.
+    """
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        name = git("rev-parse", "--short=12", "HEAD")
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":(top,exclude)config")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+    return f"{name}-dirty" if changed else name
+
+
+def git(*arguments: str) -> str:
+    """What git prints of this checkout."""
+    command = ["git", "-C", str(WORKFLOW), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def run_record() -> dict[str, Any]:

@@ -25,7 +25,7 @@ class WindowSettings(Settings):
     threads: int = Field(1, ge=1)
     """CPU threads."""
     compile: bool = False
-    """Score through torch.compile: minutes to start, then faster; the first batch is compared with the plain one."""
+    """Score through torch.compile: half a minute or more to start, then faster; held to the plain digits."""
 
     @model_validator(mode="after")
     def check_stride(self) -> "WindowSettings":

@@ -61,7 +61,7 @@ class TTTLinearSettings(Settings):
 
 
 class ModelSettings(Settings):
-    """The transformer and its optional parts (spec/model.md)."""
+    """The transformer and its optional parts."""
 
     vocab_size: int = Field(1024, ge=8)
     """Must equal the tokenizer's vocabulary."""

@@ -44,6 +44,7 @@ FIGURES = {
         stage: {
             f"{stage}_bpb": "bpb",
             f"{stage}_partial": "partial",
+            f"{stage}_tokens": "tokens",
             f"{stage}_seconds": "seconds",
             f"{stage}_job": "slurm_job_id",
             f"{stage}_commit": "commit",

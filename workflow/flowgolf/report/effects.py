@@ -7,7 +7,7 @@ from math import isnan
 import pandas as pd
 
 from flowgolf.report.collect import Results
-from flowgolf.report.metrics import EVALUATIONS, METRICS, partial_notes
+from flowgolf.report.metrics import EVALUATIONS, METRICS, partial_notes, unlike_seeds
 from flowgolf.report.render import Column, Table
 from flowgolf.report.statistics import ITSELF, Comparison, compare, holm, one_sample, pooled_sd, unpaired
 
@@ -41,23 +41,21 @@ def factorial(results: Results) -> Factorial | None:
     shared = sorted(set.intersection(*(set(map(int, cell.index)) for cell in cells.values())))
     if shared:
         cells = {key: cell.loc[shared] for key, cell in cells.items()}
-    gains = {v: gain(cells[v, "sliding_bpb"], cells[v, "legal_ttt_bpb"]) for v in (control, treated)}
+    effects = {v: gains(results, v) for v in (control, treated)}
+    if shared:
+        effects = {v: effect[effect.index.isin(shared)] for v, effect in effects.items()}
     return Factorial(
         control, treated, shared, cells,
-        ttt={v: one_sample(gains[v], gain_spread(results)) for v in gains},
+        ttt={v: one_sample(effects[v], gain_spread(results)) for v in effects},
         variant={m: compare(cells[treated, m], cells[control, m], spread(results, m)) for m in EVALUATIONS},
-        interaction=compare(gains[treated], gains[control], gain_spread(results)),
+        interaction=compare(effects[treated], effects[control], gain_spread(results)),
     )  # fmt: skip
 
 
-def gain(sliding: pd.Series, legal_ttt: pd.Series) -> pd.Series:
-    """Legal TTT - sliding per seed; negative is a gain."""
-    return (legal_ttt - sliding).dropna()
-
-
 def gains(results: Results, variant: str) -> pd.Series:
-    """Legal TTT - sliding of all of a variant's seeds that have both."""
-    return gain(results.values(variant, "sliding_bpb"), results.values(variant, "legal_ttt_bpb"))
+    """Legal TTT - sliding per seed, negative is a gain: of all seeds that have both, on the same positions."""
+    difference = (results.values(variant, "legal_ttt_bpb") - results.values(variant, "sliding_bpb")).dropna()
+    return difference[~difference.index.isin(unlike_seeds(results, variant))]
 
 
 def spread(results: Results, metric: str) -> float:

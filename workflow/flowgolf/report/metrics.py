@@ -50,14 +50,25 @@ def column(results: Results, metric: str) -> Column:
     return Column(metric, label(results, metric), METRICS[metric].spec)
 
 
+def unlike_seeds(results: Results, variant: str) -> list[int]:
+    """Seeds of a variant whose two evaluations scored different numbers of positions: no TTT effect follows."""
+    if variant not in results.runs:
+        return []
+    counts = results.runs[variant][["sliding_tokens", "legal_ttt_tokens"]].dropna()
+    return [int(seed) for seed, sliding, legal_ttt in counts.itertuples() if sliding != legal_ttt]
+
+
 def partial_notes(results: Results) -> list[str]:
     """A sentence for each evaluation of which some runs scored only a part of the validation set."""
     counts = {metric: partial_runs(results, metric) for metric in EVALUATIONS}
-    return [
+    notes = [
         f"Partial: {count} runs scored only a part of the validation set for {METRICS[metric].label}."
         for metric, count in counts.items()
         if count
     ]
+    if any(unlike_seeds(results, variant) for variant in results.runs):
+        notes.append("No TTT effect where sliding and legal TTT scored different positions.")
+    return notes
 
 
 def count_text(num_values: int, num_seeds: int) -> str:

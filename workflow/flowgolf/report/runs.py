@@ -66,7 +66,7 @@ def export_table(results: Results) -> Table:
     ]  # fmt: skip
     frame = pd.DataFrame(rows, columns=list(EXPORT_COLUMNS), dtype=object)
     notes = [
-        "Float: averaged weights before export; gap: roundtrip - float on the same windows; "
+        "Float: averaged weights before export; gap: roundtrip - float, where the roundtrip scored all windows too; "
         "entropy bound: order-0 entropy of the quantised weights plus scales.",
         *partial_notes(results),
     ]
@@ -76,7 +76,7 @@ def export_table(results: Results) -> Table:
 def export_row(run: pd.Series) -> dict[str, Any]:
     """The row of one run; its status stands in the plan's place before there is an artifact."""
     row: dict[str, Any] = {key: run[key] for key in EXPORT_COLUMNS if key in run.index}
-    done = run["export_status"] == "done"
+    done, partial = run["export_status"] == "done", run["sliding_partial"] in (True,)  # NaN before there is a score
     above = run["weights_bytes"] - run["entropy_bound_bytes"] if done else float("nan")
     return row | {
         "seed": str(run["seed"]),
@@ -85,5 +85,5 @@ def export_row(run: pd.Series) -> dict[str, Any]:
         "coder": " ".join(cell_text(run[key], ".0f") for key in ("codec", "level")).strip(),
         "above_bound_bytes": above,
         "above_bound_percent": 100 * above / run["entropy_bound_bytes"] if done else float("nan"),
-        "quantisation_gap_bpb": run["roundtrip_bpb"] - run["ema_roundtrip_bpb"],
+        "quantisation_gap_bpb": float("nan") if partial else run["roundtrip_bpb"] - run["ema_roundtrip_bpb"],
     }

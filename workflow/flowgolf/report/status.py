@@ -13,6 +13,7 @@ from flowgolf.files import read_json, write_json
 from flowgolf.progress import clock
 from flowgolf.report.collect import collect, modified, short
 from flowgolf.report.manifest import STAGES, canonical
+from flowgolf.report.metrics import EVALUATIONS, METRICS
 from flowgolf.report.queue import ClusterJob, cluster_jobs
 from flowgolf.report.render import Column, Table, cell_text, markdown
 from flowgolf.report.tables import print_main, tables
@@ -73,6 +74,9 @@ def status_table(manifest: Mapping[str, Any], queue: Mapping[str, ClusterJob], n
         states = {stage: stage_state(run, stage, queue, now) for stage in STAGES if run.get(stage)}
         counts[summary(states)] += 1
         cells = {key: cell_text(row[key], spec) for key, spec in FIGURES.items()}
+        for metric in EVALUATIONS:
+            if row[f"{METRICS[metric].stage}_partial"] in (True,):  # NaN before there is a score
+                cells[metric] += " (partial)"
         rows.append({"variant": run["variant"], "seed": str(run["seed"]), **cells, "state": sentence(states)})
     columns = [
         Column("variant", "variant"), Column("seed", "seed"), Column("train_val_bpb", "train val bpb"),
