@@ -1,5 +1,6 @@
 """A process that the launcher starts: `python -m flowgolf.train.rank FOLDER`, with the run in FOLDER/run.json."""
 
+import os
 import pickle
 import signal
 import sys
@@ -23,7 +24,7 @@ RUN, STOP, ERRORS = "run.json", "stop", "*.error"
 
 
 def main(folder: Path) -> int:
-    """Train as one rank; an error is left in FOLDER for the process that launched, exit code 1."""
+    """Train as one rank and end the process; an error is left in FOLDER for the launching process, exit code 1."""
     _prctl_pr_set_pdeathsig(signal.SIGKILL)  # never outlive the launching process
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=EXCHANGE_TIMEOUT)
     ranks = Ranks(dist.get_rank(), dist.get_world_size())
@@ -33,8 +34,9 @@ def main(folder: Path) -> int:
     except Exception as error:
         leave_error(folder / f"{ranks.rank:04}.error", error)
         return 1
-    dist.destroy_process_group()
-    return 0
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # everything is written; taking gloo and the interpreter down has aborted a process that was done
 
 
 def leave_error(path: Path, error: Exception) -> None:
