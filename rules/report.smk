@@ -8,6 +8,7 @@ out: results/<study>/runs.json                         which declared run finds 
 
 from flowgolf.report.names import figure_names, table_names
 
+MANIFEST = manifest_text()
 PUBLISHED = Path(workflow.basedir, "resources", "published")
 
 
@@ -17,8 +18,8 @@ rule manifest:
     log:
         f"{RESULTS}/logs/manifest.log",
     params:
-        manifest=lambda wildcards, input: manifest_text(),  # the digest reruns the job; a reason of 30 KB helps nobody
-        digest=sha256(manifest_text().encode()).hexdigest(),
+        manifest=lambda wildcards, input: MANIFEST,  # the digest reruns the job; a reason of 30 KB helps nobody
+        digest=sha256(MANIFEST.encode()).hexdigest(),
         code=code("manifest"),
         failure=f"{RESULTS}/failed/manifest.json",
     message:

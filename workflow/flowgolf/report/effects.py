@@ -7,7 +7,7 @@ from math import isnan
 import pandas as pd
 
 from flowgolf.report.collect import Results
-from flowgolf.report.metrics import EVALUATIONS, METRICS, partial_notes, unlike_seeds
+from flowgolf.report.metrics import EVALUATIONS, METRICS, different_positions, partial_notes
 from flowgolf.report.render import Column, Table
 from flowgolf.report.statistics import ITSELF, Comparison, compare, holm, one_sample, pooled_sd, unpaired
 
@@ -55,7 +55,9 @@ def factorial(results: Results) -> Factorial | None:
 def gains(results: Results, variant: str) -> pd.Series:
     """Legal TTT - sliding per seed, negative is a gain: of all seeds that have both, on the same positions."""
     difference = (results.values(variant, "legal_ttt_bpb") - results.values(variant, "sliding_bpb")).dropna()
-    return difference[~difference.index.isin(unlike_seeds(results, variant))]
+    if difference.empty:
+        return difference
+    return difference[~different_positions(results.runs[variant].loc[difference.index])]
 
 
 def spread(results: Results, metric: str) -> float:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import pandas as pd
+
 from flowgolf.report.collect import Results
 from flowgolf.report.render import Column
 
@@ -50,12 +52,15 @@ def column(results: Results, metric: str) -> Column:
     return Column(metric, label(results, metric), METRICS[metric].spec)
 
 
-def unlike_seeds(results: Results, variant: str) -> list[int]:
-    """Seeds of a variant whose two evaluations scored different numbers of positions: no TTT effect follows."""
-    if variant not in results.runs:
-        return []
-    counts = results.runs[variant][["sliding_tokens", "legal_ttt_tokens"]].dropna()
-    return [int(seed) for seed, sliding, legal_ttt in counts.itertuples() if sliding != legal_ttt]
+def is_partial(run: pd.Series, stage: str) -> bool:
+    """Whether a run's evaluation scored only a part of the validation set; False before there is one."""
+    return run[f"{stage}_partial"] in (True,)  # NaN before
+
+
+def different_positions(runs: pd.DataFrame) -> pd.Series:
+    """For each run whether its two evaluations scored different numbers of positions: no TTT effect follows."""
+    counts = runs[["sliding_tokens", "legal_ttt_tokens"]]
+    return counts.notna().all(axis=1) & (counts["sliding_tokens"] != counts["legal_ttt_tokens"])
 
 
 def partial_notes(results: Results) -> list[str]:
@@ -66,7 +71,7 @@ def partial_notes(results: Results) -> list[str]:
         for metric, count in counts.items()
         if count
     ]
-    if any(unlike_seeds(results, variant) for variant in results.runs):
+    if different_positions(results.frame).any():
         notes.append("No TTT effect where sliding and legal TTT scored different positions.")
     return notes
 

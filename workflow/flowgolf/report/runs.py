@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from flowgolf.report.collect import Results
-from flowgolf.report.metrics import METRICS, column, describe_plan, partial_notes
+from flowgolf.report.metrics import METRICS, column, describe_plan, is_partial, partial_notes
 from flowgolf.report.render import Column, Table, cell_text
 from flowgolf.report.statistics import summarise
 
@@ -76,7 +76,8 @@ def export_table(results: Results) -> Table:
 def export_row(run: pd.Series) -> dict[str, Any]:
     """The row of one run; its status stands in the plan's place before there is an artifact."""
     row: dict[str, Any] = {key: run[key] for key in EXPORT_COLUMNS if key in run.index}
-    done, partial = run["export_status"] == "done", run["sliding_partial"] in (True,)  # NaN before there is a score
+    done = run["export_status"] == "done"
+    gap = run["roundtrip_bpb"] - run["ema_roundtrip_bpb"]
     above = run["weights_bytes"] - run["entropy_bound_bytes"] if done else float("nan")
     return row | {
         "seed": str(run["seed"]),
@@ -85,5 +86,5 @@ def export_row(run: pd.Series) -> dict[str, Any]:
         "coder": " ".join(cell_text(run[key], ".0f") for key in ("codec", "level")).strip(),
         "above_bound_bytes": above,
         "above_bound_percent": 100 * above / run["entropy_bound_bytes"] if done else float("nan"),
-        "quantisation_gap_bpb": float("nan") if partial else run["roundtrip_bpb"] - run["ema_roundtrip_bpb"],
+        "quantisation_gap_bpb": float("nan") if is_partial(run, "sliding") else gap,
     }

@@ -13,7 +13,7 @@ from flowgolf.files import read_json, write_json
 from flowgolf.progress import clock
 from flowgolf.report.collect import collect, modified, short
 from flowgolf.report.manifest import STAGES, canonical
-from flowgolf.report.metrics import EVALUATIONS, METRICS
+from flowgolf.report.metrics import EVALUATIONS, METRICS, is_partial
 from flowgolf.report.queue import ClusterJob, cluster_jobs
 from flowgolf.report.render import Column, Table, cell_text, markdown
 from flowgolf.report.tables import print_main, tables
@@ -75,7 +75,7 @@ def status_table(manifest: Mapping[str, Any], queue: Mapping[str, ClusterJob], n
         counts[summary(states)] += 1
         cells = {key: cell_text(row[key], spec) for key, spec in FIGURES.items()}
         for metric in EVALUATIONS:
-            if row[f"{METRICS[metric].stage}_partial"] in (True,):  # NaN before there is a score
+            if is_partial(row, METRICS[metric].stage):
                 cells[metric] += " (partial)"
         rows.append({"variant": run["variant"], "seed": str(run["seed"]), **cells, "state": sentence(states)})
     columns = [
