@@ -22,12 +22,12 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
 from flowgolf.data.byte_count import ByteTable
-from flowgolf.evaluate.score import batch_windows, slide
 from flowgolf.evaluate.score_first import ScoreFirst
 from flowgolf.evaluate.settings import LegalTTTSettings, SlidingSettings
 from flowgolf.evaluate.verify import TokenArray
 from flowgolf.model import ModelSettings
 from flowgolf.model.gpt import GPT
+from flowgolf.scoring.slide import batch_windows, slide
 
 STRIDE = 64
 PLAIN_BATCH = 8  # windows at a time of the plain loop's better row

@@ -24,12 +24,13 @@ import zstandard
 from safetensors.torch import save_file
 from torch import Tensor
 
-from flowgolf.export.artifact import export, load
+from flowgolf.export.artifact import export
 from flowgolf.export.codec import Codec
 from flowgolf.export.pack import Packer, bits_of
 from flowgolf.export.plan import Plan
 from flowgolf.export.settings import ExportSettings
-from flowgolf.submission import bundle
+from flowgolf.export.unpack import load
+from flowgolf.submission.one_file import bundle
 
 LAYERS, DIM, KV_DIM, HIDDEN, VOCAB = 11, 512, 256, 1536, 1024
 SPREAD = {

@@ -20,8 +20,8 @@ from pathlib import Path
 from flowgolf.data.byte_count import load_processor
 from flowgolf.data.settings import SampleData, SplitFirst, TextData, TokenizerSettings
 from flowgolf.data.sources import Documents
-from flowgolf.data.tokenize import tokens
 from flowgolf.data.tokenizer import tokenizer
+from flowgolf.data.tokens import tokens
 from flowgolf.files import read_json
 
 PART_BYTES = 4000

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import yaml
 
-from flowgolf.study import Study
+from flowgolf.study.study import Study
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "many"

@@ -6,7 +6,8 @@ out: minutes(), devices(), rules that never become cluster jobs, the environment
 
 import shlex
 
-from flowgolf import cluster, run_time
+from flowgolf.running import cluster_site
+from flowgolf.study import time_limits
 
 
 localrules:
@@ -74,7 +75,7 @@ def ask_cluster():
     if workflow.executor_plugin.name != "slurm":
         return
     requests = dict.fromkeys(
-        cluster.Request(
+        cluster_site.Request(
             name=job.rule.name,
             partition=str(job.resources.get("slurm_partition", "")),
             account=str(job.resources.get("slurm_account", "")),
@@ -90,10 +91,10 @@ def ask_cluster():
             "nothing is submitted: those are the sbatch lines, asked for with --config sbatch=show"
         )
     try:
-        cluster.check_site(requests)
+        cluster_site.check_site(requests)
     except ValueError as error:
         raise WorkflowError(str(error)) from None
-    cluster.cancel_left_behind(Path.cwd())
+    cluster_site.cancel_left_behind(Path.cwd())
 
 
 onstart:

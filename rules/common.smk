@@ -10,9 +10,9 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from flowgolf.config_errors import ConfigError, check_yaml
+from flowgolf.study.errors import ConfigError, check_yaml
 from flowgolf.provenance import fingerprint
-from flowgolf.study import Study
+from flowgolf.study.study import Study
 from flowgolf.train.settings import EXECUTION
 
 CACHE = config.pop("cache", None)  # of this machine, not of the study: --config cache=FOLDER, or a profile

@@ -29,7 +29,7 @@ rule sliding:
     resources:
         gpu=1,
         mem_mb=8000,
-        runtime=minutes(run_time.sliding_minutes),
+        runtime=minutes(time_limits.sliding_minutes),
     params:
         settings=settings("sliding"),
         code=code("sliding"),
@@ -55,7 +55,7 @@ rule legal_ttt:
     resources:
         gpu=1,
         mem_mb=8000,
-        runtime=minutes(run_time.legal_ttt_minutes),
+        runtime=minutes(time_limits.legal_ttt_minutes),
     params:
         settings=settings("legal_ttt"),
         code=code("legal_ttt"),

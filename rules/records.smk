@@ -4,7 +4,7 @@ in:  the configuration
 out: stage_outputs(), all_records(), sliding_parts(), bootstrap_pairs(), manifest_text()
 """
 
-from flowgolf.study import STAGES, Run
+from flowgolf.study.study import STAGES, Run
 
 
 def sliding_parts(wildcards, path):

@@ -6,7 +6,7 @@ out: results/<study>/runs.json                         which declared run finds 
      results/<study>/figures/*.{png,svg}
 """
 
-from flowgolf.report.names import figure_names, table_names
+from flowgolf.report.results.names import figure_names, table_names
 
 MANIFEST = manifest_text()
 PUBLISHED = Path(workflow.basedir, "resources", "published")

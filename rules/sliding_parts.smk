@@ -23,7 +23,7 @@ rule sliding_part:
     resources:
         gpu=1,
         mem_mb=8000,
-        runtime=minutes(run_time.sliding_minutes),
+        runtime=minutes(time_limits.sliding_minutes),
     params:
         settings=settings("sliding"),
         code=code("sliding_part"),

@@ -4,7 +4,7 @@ in:  study, RESULTS
 out: SUBMISSION, export_settings(), of_every_seed(), submitted_folders()
 """
 
-from flowgolf.submission import bundle
+from flowgolf.submission.one_file import bundle
 
 SUBMISSION = f"{RESULTS}/submission/{{variant}}"
 

@@ -23,7 +23,7 @@ rule train:
     resources:
         gpu=devices,
         mem_mb=lambda wildcards: 8000 * devices(wildcards),
-        runtime=minutes(run_time.train_minutes),
+        runtime=minutes(time_limits.train_minutes),
     params:
         settings=settings("train"),
         code=code("train"),

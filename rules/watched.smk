@@ -72,7 +72,7 @@ def timed_study():
 
 def show_partial_results():
     """After a failure: what became of every run, the sentences of the failures, the tables so far."""
-    from flowgolf.report.status import status
+    from flowgolf.watch.status import status
 
     status(watched_manifest(), f"{RESULTS}/partial")
 

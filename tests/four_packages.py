@@ -8,7 +8,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from flowgolf.submission.bundle import PACKAGES
+from flowgolf.submission.one_file.bundle import PACKAGES
 
 
 def four_package_interpreter(folder: Path) -> Path:

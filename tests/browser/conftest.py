@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from selenium import webdriver
 
-from flowgolf.report.figures import figures
-from flowgolf.report.page import page
-from flowgolf.report.tables import tables
+from flowgolf.report.pages.page import page
+from flowgolf.report.plots.plots import figures
+from flowgolf.report.tables.tables import tables
 from made_up_study import StudyFolder
 
 WIDTHS = {"desktop": 1280, "phone": 390}

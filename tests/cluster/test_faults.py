@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from cluster.cluster_clone import LONG, study_to_disturb
-from flowgolf.study import Study
+from flowgolf.study.study import Study
 from flowgolf.train import loop
 
 pytestmark = pytest.mark.xdist_group("cluster")

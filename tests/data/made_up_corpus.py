@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from flowgolf.data.settings import SampleData, SplitEveryKth, TextData, TokenizerSettings
-from flowgolf.data.tokenize import tokens
+from flowgolf.data.tokens import tokens
 from flowgolf.files import read_json, sha256
 
 VOCAB_SIZE = 320

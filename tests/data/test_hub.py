@@ -13,8 +13,8 @@ from data.stand_in_hub import COMMIT, StandInHub
 from flowgolf.data.dataset import Dataset
 from flowgolf.data.hub import ATTEMPTS, HubExport
 from flowgolf.data.settings import HubData
-from flowgolf.data.tokenize import tokens
 from flowgolf.data.tokenizer import tokenizer
+from flowgolf.data.tokens import tokens
 from flowgolf.files import read_json, sha256
 
 REPOSITORY = "someone/export"

@@ -11,7 +11,7 @@ from flowgolf.data import ready
 from flowgolf.data.dataset import Dataset
 from flowgolf.data.settings import ShardsData
 from flowgolf.data.shards import map_shard, write_shard
-from flowgolf.data.tokenize import tokens
+from flowgolf.data.tokens import tokens
 from flowgolf.files import read_json
 
 

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 from flowgolf.data.settings import SplitEveryKth, TextData, TokenizerSettings
-from flowgolf.data.tokenize import tokens
 from flowgolf.data.tokenizer import tokenizer
+from flowgolf.data.tokens import tokens
 from flowgolf.evaluate.settings import LegalTTTSettings, SlidingSettings
 from flowgolf.export.artifact import export
 from flowgolf.export.settings import ExportSettings

@@ -10,10 +10,10 @@ from evaluate.small_study import SmallStudy
 from flowgolf.data.dataset import Dataset
 from flowgolf.evaluate.adapt import Adapter, rate_multiplier, steps
 from flowgolf.evaluate.artifact import load_gpt
-from flowgolf.evaluate.ledger import IllegalEvaluation
 from flowgolf.evaluate.score_first import ScoreFirst
 from flowgolf.evaluate.settings import LegalTTTSettings
-from flowgolf.evaluate.windows import Segment
+from flowgolf.scoring.ledger import IllegalEvaluationError
+from flowgolf.scoring.windows import Segment
 
 
 def finish(run: ScoreFirst) -> np.ndarray:
@@ -102,7 +102,7 @@ def test_a_last_chunk_without_a_segment_is_not_trained_for(study: SmallStudy) ->
 def test_planted_training_before_scoring_stops_before_the_weights_change(study: SmallStudy) -> None:
     run = ttt(study)
     before = run.gpt.tok_emb.weight.clone()
-    with pytest.raises(IllegalEvaluation, match=r"training on \[0, 32\) before position 0 is scored"):
+    with pytest.raises(IllegalEvaluationError, match=r"training on \[0, 32\) before position 0 is scored"):
         run.adapter.train(run.stream, 0, 100, 0.1, run.ledger)
     assert torch.equal(before, run.gpt.tok_emb.weight)
 
@@ -110,7 +110,7 @@ def test_planted_training_before_scoring_stops_before_the_weights_change(study: 
 def test_planted_training_on_the_next_chunk_is_caught(study: SmallStudy) -> None:
     run = ttt(study)
     run.run_chunk()
-    with pytest.raises(IllegalEvaluation, match="before position"):
+    with pytest.raises(IllegalEvaluationError, match="before position"):
         run.adapter.train(run.stream, 100, 200, 0.1, run.ledger)
 
 
@@ -118,7 +118,7 @@ def test_planted_second_scoring_of_a_chunk_is_caught(study: SmallStudy) -> None:
     run = ttt(study)
     run.run_chunk()
     run.next_chunk = 0
-    with pytest.raises(IllegalEvaluation, match="position 0 is scored a second time"):
+    with pytest.raises(IllegalEvaluationError, match="position 0 is scored a second time"):
         run.run_chunk()
 
 
@@ -132,7 +132,7 @@ def test_planted_change_of_weights_while_scoring_is_caught(study: SmallStudy, mo
         return honest(*args, **kwargs)
 
     monkeypatch.setattr(run.gpt, "token_losses", adapting)
-    with pytest.raises(IllegalEvaluation, match="the weights changed while positions were scored"):
+    with pytest.raises(IllegalEvaluationError, match="the weights changed while positions were scored"):
         run.run_chunk()
 
 

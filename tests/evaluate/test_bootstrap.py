@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from flowgolf.evaluate.bootstrap import bootstrap, document_differences, paired_bootstrap
-from flowgolf.evaluate.record import write_nats
+from flowgolf.evaluate.nats import write_nats
 from flowgolf.evaluate.verify import TokenArray
 from flowgolf.files import read_json
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from evaluate.conftest import Golden
-from flowgolf.evaluate.compiled import check_same
-from flowgolf.evaluate.ledger import IllegalEvaluation
-from flowgolf.evaluate.score import slide
+from flowgolf.scoring.compiled import check_same
+from flowgolf.scoring.ledger import IllegalEvaluationError
+from flowgolf.scoring.slide import slide
 
 
 def test_compiled_scoring_gives_the_plain_digits_and_follows_the_weights(tiny: Golden) -> None:
@@ -27,7 +27,7 @@ def test_planted_compiled_code_with_other_digits_is_caught(tiny: Golden, monkeyp
     honest = tiny.gpt.token_losses
     monkeypatch.setattr(torch, "compile", lambda losses, dynamic: lambda *ids, last: honest(*ids, last=last) + 1e-3)
     with pytest.raises(
-        IllegalEvaluation,
+        IllegalEvaluationError,
         match=r"the compiled forward pass differs from the plain one by 1.0e-03 nats at one position, "
         r"1.0e-05 is allowed: set compile: false",
     ):
@@ -35,5 +35,5 @@ def test_planted_compiled_code_with_other_digits_is_caught(tiny: Golden, monkeyp
 
 
 def test_planted_nan_of_compiled_code_is_caught() -> None:
-    with pytest.raises(IllegalEvaluation, match="differs from the plain one by nan nats"):
+    with pytest.raises(IllegalEvaluationError, match="differs from the plain one by nan nats"):
         check_same(torch.tensor([float("nan")]), torch.zeros(1))

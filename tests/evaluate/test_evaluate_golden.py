@@ -5,8 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from flowgolf.evaluate.score import slide, total
 from flowgolf.evaluate.score_first import ScoreFirst
+from flowgolf.scoring.score import total
+from flowgolf.scoring.slide import slide
 
 
 @pytest.mark.parametrize("name", ["aligned", "ragged"])

@@ -19,7 +19,7 @@ from flowgolf.evaluate.legal_ttt import legal_ttt
 from flowgolf.evaluate.score_first import ScoreFirst
 from flowgolf.evaluate.settings import LegalTTTSettings
 from flowgolf.files import read_json
-from flowgolf.train.checkpoint import StateFolder
+from flowgolf.resume import StateFolder
 
 PROGRAM = """
 import sys

@@ -19,14 +19,15 @@ from flowgolf.data.dataset import Dataset
 from flowgolf.data.shards import write_shard
 from flowgolf.evaluate import checks
 from flowgolf.evaluate.artifact import load_gpt
-from flowgolf.evaluate.checks import CheckFailed
-from flowgolf.evaluate.ledger import Event, Ledger
-from flowgolf.evaluate.score import score_batch, slide, total, weights_checksum, windows_of
+from flowgolf.evaluate.checks import CheckError
 from flowgolf.evaluate.score_first import ScoreFirst
 from flowgolf.evaluate.verify import RULES, Evidence, sample_of, short_slides, short_ttt, verify
 from flowgolf.files import sha256
 from flowgolf.model.gpt import GPT, TrainingLoss
-from flowgolf.model.roundtrip import TokenStream
+from flowgolf.scoring.ledger import Event, Ledger
+from flowgolf.scoring.score import TokenStream, total
+from flowgolf.scoring.slide import score_batch, slide, windows_of
+from flowgolf.scoring.unchanging import weights_checksum
 
 
 @pytest.fixture
@@ -218,7 +219,7 @@ def test_planted_violation_is_caught_by_its_rule(
     name: str, evidence: Evidence, study: SmallStudy, tmp_path: Path
 ) -> None:
     rule, message, plant = PLANTS[name]
-    with pytest.raises(CheckFailed, match=f"^rule {rule}, .*{message}"):
+    with pytest.raises(CheckError, match=f"^rule {rule}, .*{message}"):
         verify("sliding", plant(evidence, study, tmp_path))
 
 
@@ -240,7 +241,7 @@ def test_planted_difference_of_a_part_scored_alone_is_caught(evidence: Evidence)
         def token_losses(self, input_ids: Tensor, target_ids: Tensor, last: int | None = None) -> Tensor:
             return super().token_losses(input_ids, target_ids, last) + (0.0 if last is None else 1e-3)
 
-    with pytest.raises(CheckFailed, match="rule 12, one forward pass: the last 32 positions scored alone differ by"):
+    with pytest.raises(CheckError, match="rule 12, one forward pass: the last 32 positions scored alone differ by"):
         checks.one_forward_pass(as_a(DiffersAlone, evidence).gpt, evidence.sample)
 
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from evaluate.conftest import Golden
-from flowgolf.evaluate.score import batch_windows, slide
 from flowgolf.model import ModelSettings
 from flowgolf.model.gpt import GPT
+from flowgolf.scoring.slide import batch_windows, slide
 
 
 def test_digits_do_not_depend_on_the_number_of_threads(tiny: Golden) -> None:

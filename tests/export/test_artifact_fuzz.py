@@ -10,8 +10,8 @@ import torch
 import zstandard
 from torch import Tensor
 
-from flowgolf.export import container
-from flowgolf.export.artifact import load
+from flowgolf.export import container, encode
+from flowgolf.export.unpack import load
 
 NUM_DAMAGED = 10_000
 NUM_SIGNED = 2_000
@@ -79,7 +79,7 @@ def test_damage_with_a_right_checksum_never_changes_an_integer(
     chance, path = random.Random(1), tmp_path / "damaged.bin"
     for _ in range(NUM_SIGNED):
         body = header + damage(payload, chance)
-        message = refusal(path, container.prelude(stored_bytes, raw_bytes, body) + body)
+        message = refusal(path, encode.prelude(stored_bytes, raw_bytes, body) + body)
         if message is None:
             assert same_integers(load(path).tensors, expected.tensors)
         else:
@@ -110,7 +110,7 @@ def test_a_damaged_header_with_a_right_checksum_is_refused_or_describes_what_is_
         changed = damage(raw, chance)
         stored = zstandard.ZstdCompressor(level=1).compress(changed)
         body = stored + sound[payload_start:]
-        message = refusal(path, container.prelude(len(stored), len(changed), body) + body)
+        message = refusal(path, encode.prelude(len(stored), len(changed), body) + body)
         if message is None:
             header, _, _ = container.read(path)
             shapes = {entry.name: tuple(entry.shape) for entry in header.tensors}

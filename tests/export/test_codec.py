@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import zstandard
 
-from flowgolf.export.codec import at_level, level_pays, literals_only, zstd_decompress
-from flowgolf.export.layout import symbol_entropy_bytes
-from flowgolf.export.range_coder import PRECISION_BITS, fixed_precision, range_compress, range_decompress
+from flowgolf.export.codec import zstd_decompress
+from flowgolf.export.compress import at_level, level_pays, literals_only
+from flowgolf.export.grouping import symbol_entropy_bytes
+from flowgolf.export.range_coder import PRECISION_BITS, range_decompress
+from flowgolf.export.range_encode import fixed_precision, range_compress
 
 
 def groups() -> list[np.ndarray]:

@@ -12,9 +12,9 @@ import pytest
 import zstandard
 from torch import Tensor
 
-from flowgolf.export import container
-from flowgolf.export.artifact import load
-from flowgolf.export.codec import literals_only
+from flowgolf.export import container, encode
+from flowgolf.export.compress import literals_only
+from flowgolf.export.unpack import load
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -28,7 +28,7 @@ def artifact(weights: dict[str, Tensor], run_export: Callable[..., tuple[dict[st
 def signed(raw: bytes, payload: bytes) -> bytes:
     """A file with this header and payload and the right checksum."""
     stored = zstandard.ZstdCompressor().compress(raw)
-    return container.prelude(len(stored), len(raw), stored + payload) + stored + payload
+    return encode.prelude(len(stored), len(raw), stored + payload) + stored + payload
 
 
 def opened(path: Path) -> tuple[dict[str, Any], bytes]:

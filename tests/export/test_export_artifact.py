@@ -11,9 +11,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from flowgolf.export.artifact import load, read_checkpoint
+from flowgolf.export.artifact import read_checkpoint
+from flowgolf.export.dequantize import dequantize
 from flowgolf.export.plan import match_plan
-from flowgolf.export.quantize import dequantize, quantize_int8, quantize_rows
+from flowgolf.export.quantize import quantize_int8, quantize_rows
+from flowgolf.export.unpack import load
 from flowgolf.files import write_json
 
 Weights = dict[str, Tensor]

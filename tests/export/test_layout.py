@@ -3,16 +3,8 @@
 import numpy as np
 import pytest
 
-from flowgolf.export.layout import (
-    Grouping,
-    arrange,
-    best_grouping,
-    entropy_bytes,
-    pack_classes,
-    restore,
-    symbol_entropy_bytes,
-    unpack_classes,
-)
+from flowgolf.export.grouping import arrange, best_grouping, entropy_bytes, pack_classes, symbol_entropy_bytes
+from flowgolf.export.layout import Grouping, restore, unpack_classes
 
 
 def mixed_spread(axis: int) -> np.ndarray:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from flowgolf.export.quantize import dequantize, kind_of, quantise, quantize_int8, quantize_rows, row_quantile
+from flowgolf.export.dequantize import dequantize
+from flowgolf.export.quantize import kind_of, quantise, quantize_int8, quantize_rows, row_quantile
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "quantize.npz")
 WEIGHT = torch.from_numpy(GOLDEN["weight"])

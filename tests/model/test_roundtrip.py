@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from flowgolf.data.byte_count import ByteTable
-from flowgolf.model.roundtrip import Score, roundtrip
+from flowgolf.scoring.roundtrip import roundtrip
+from flowgolf.scoring.score import Score
 
 
 class Stream:

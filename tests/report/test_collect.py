@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flowgolf.report.collect import MESSAGE_CHARACTERS, collect, collect_results, short
+from flowgolf.report.results.collect import MESSAGE_CHARACTERS, collect, collect_results, short
 
 
 def status(study: Any, variant: str, seed: int, stage: str) -> str:

@@ -11,10 +11,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from flowgolf.report.bytes_figure import group_of, run_bytes
-from flowgolf.report.collect import collect_results
-from flowgolf.report.figures import figures, study_figures
-from flowgolf.report.style import SETTINGS, looks
+from flowgolf.report.plots.artifact_bytes import group_of, run_bytes
+from flowgolf.report.plots.plots import figures, study_figures
+from flowgolf.report.plots.style import SETTINGS, looks
+from flowgolf.report.results.collect import collect_results
 
 
 def drawn(study: Any) -> dict[str, Figure]:

@@ -1,6 +1,6 @@
 """What the report says about who made a figure."""
 
-from flowgolf.report.page_evidence import provenance_row
+from flowgolf.report.pages.evidence import provenance_row
 
 RUN = {"variant": "nfm", "seed": 42, "sliding": "runs/nfm/sliding.json"}
 PART = {"slurm_job_id": "17", "slurmd_nodename": "g1", "host": "login", "queue_seconds": 5}

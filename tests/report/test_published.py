@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flowgolf.report.published import (
+from flowgolf.report.tables.published import (
     PUBLISHED,
     findings,
     printed_cells,

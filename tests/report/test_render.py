@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flowgolf.report.render import Column, Table, cell_text, html, latex, latex_text, markdown, write_table
+from flowgolf.report.tables.render import Column, Table, cell_text, html, latex, latex_text, markdown, write_table
 
 FRAME = pd.DataFrame(
     {

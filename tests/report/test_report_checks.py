@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from flowgolf.report.tables import tables
+from flowgolf.report.tables.tables import tables
 
 
 def test_a_clean_study_passes(study: Any, tmp_path: Path) -> None:

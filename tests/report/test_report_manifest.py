@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from flowgolf.report.collect import collect_results
-from flowgolf.report.manifest import canonical, declared_seeds, read_manifest
-from flowgolf.report.tables import tables
+from flowgolf.report.results.collect import collect_results
+from flowgolf.report.results.manifest import canonical, declared_seeds, read_manifest
+from flowgolf.report.tables.tables import tables
 
 
 def share_files(study: Any, second: str, first: str) -> None:

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from flowgolf.report.figures import figures
-from flowgolf.report.names import figure_names, table_names
-from flowgolf.report.tables import tables
+from flowgolf.report.plots.plots import figures
+from flowgolf.report.results.names import figure_names, table_names
+from flowgolf.report.tables.tables import tables
 
 
 def test_every_named_table_is_written_and_no_other(study: Any, tmp_path: Path) -> None:
@@ -22,7 +22,7 @@ def test_every_named_figure_is_written_and_no_other(study: Any, tmp_path: Path) 
 
 def test_names_import_nothing_heavy() -> None:
     code = (
-        "import sys, flowgolf.report.names;"
+        "import sys, flowgolf.report.results.names;"
         "print(sorted({'pandas', 'numpy', 'matplotlib', 'scipy', 'torch'} & set(sys.modules)))"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from flowgolf.report.names import FIGURES, sweep_name
-from flowgolf.report.result_page import result_page
+from flowgolf.report.pages.markdown import result_page
+from flowgolf.report.results.names import FIGURES, sweep_name
 
 COUNTED = {"documents": 12, "bytes_original": 527_531, "tokens": 179_529}
 UNKNOWN_TEXT = {**COUNTED, "bytes_original": None}  # as ready shards leave it

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from flowgolf.report.statistics import (
+from flowgolf.report.results.comparison import (
     MOST_SEEDS,
     Comparison,
     compare,

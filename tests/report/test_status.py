@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from flowgolf.report import queue
-from flowgolf.report.status import failures, status, status_table
+from flowgolf.running import queue
+from flowgolf.watch.status import failures, status, status_table
 
 PROGRESS = "train base seed 42  43% (129/300 steps)  loss 3.210  bpb 1.900  tokens/s 21,000  0:40 left"
 NOW = time.time()

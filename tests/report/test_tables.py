@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from flowgolf.report.tables import print_main, tables
+from flowgolf.report.tables.tables import print_main, tables
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from flowgolf.files import sha256
-from flowgolf.study import Study
-from flowgolf.study_settings import RunSettings
-from flowgolf.submission import bundle
+from flowgolf.study.settings import RunSettings
+from flowgolf.study.study import Study
+from flowgolf.submission.one_file import bundle
 from flowgolf.submission.seeds import FLAGS
 from repository import ROOT
 

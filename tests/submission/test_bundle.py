@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import yaml
 
-from flowgolf.config_docs import ROOT
-from flowgolf.study import Study
-from flowgolf.study_settings import RunSettings
-from flowgolf.submission import bundle
+from flowgolf.study.docs import ROOT
+from flowgolf.study.settings import RunSettings
+from flowgolf.study.study import Study
+from flowgolf.submission.one_file import bundle
 
 WEIGHTS_ROOM = 201_968  # of the quick study: base fits in int6, nfm needs two blocks in int5 (README)
 
@@ -60,9 +60,9 @@ def test_docstrings_are_left_out_but_for_the_files_own() -> None:
 
 
 def test_generating_it_imports_no_library() -> None:
-    code = "import sys; from flowgolf.submission import bundle; bundle.size_bytes(); print(*sys.modules)"
+    code = "import sys; from flowgolf.submission.one_file import bundle; bundle.size_bytes(); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert "flowgolf.submission.flatten" in loaded
+    assert "flowgolf.submission.one_file.flatten" in loaded
     assert not {"torch", "numpy", "pandas", "pydantic", "zstandard"} & set(loaded)
 
 
@@ -112,7 +112,7 @@ def ledger_after(module: ModuleType, *entries: tuple[str, int, int]) -> Any:
 def test_planted_violations_raise_in_the_generated_ledger(
     generated: ModuleType, entries: list[tuple[str, int, int]], message: str
 ) -> None:
-    with pytest.raises(generated.IllegalEvaluation, match=message):
+    with pytest.raises(generated.IllegalEvaluationError, match=message):
         ledger_after(generated, *entries)
 
 
@@ -128,14 +128,14 @@ def test_planted_violations_raise_before_the_generated_file_gives_a_score(
 ) -> None:
     score = generated.Score(nats=1.0, tokens=8, bytes=8)
     settings = generated.EvaluateSettings.model_validate(generated.SETTINGS["evaluate"]).sliding
-    with pytest.raises(generated.CheckFailed, match=message):
+    with pytest.raises(generated.CheckError, match=message):
         generated.lawful(ledger_after(generated, *entries), score, settings, 9)
 
 
 def test_weights_that_change_while_scoring_raise_in_the_generated_file(generated: ModuleType) -> None:
     gpt = generated.GPT(generated.ModelSettings.model_validate(generated.SETTINGS["model"]))
     gpt.init_weights(0)
-    with pytest.raises(generated.IllegalEvaluation, match="the weights changed"), generated.unchanging(gpt):
+    with pytest.raises(generated.IllegalEvaluationError, match="the weights changed"), generated.unchanging(gpt):
         gpt.tok_emb.weight.data[0] += 1
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from flowgolf.submission import source
-from flowgolf.submission.flatten import flatten
+from flowgolf.submission.one_file import source
+from flowgolf.submission.one_file.flatten import flatten
 
 Flat = Callable[..., dict[str, Any]]
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from flowgolf.evaluate.verify import RULES
-from flowgolf.submission import bundle
 from flowgolf.submission.folder import submission_folder
-from flowgolf.submission.seeds import FLAGS, NotFit
+from flowgolf.submission.one_file import bundle
+from flowgolf.submission.seeds import FLAGS, NotFitError
 
 BPB = [1.15 + 42 / 1e5, 1.15 + 1337 / 1e5]
 
@@ -82,7 +82,9 @@ def test_every_rule_of_an_evaluation_has_a_flag(submittable: Any) -> None:
 def test_planted_violation_a_rule_that_no_check_answers_for(submittable: Any, rule: int, evaluation: str) -> None:
     kept = [{"rule": other, "name": name, "evidence": ""} for other, name in FLAGS.items() if other != rule]
     submittable.change(42, f"{evaluation}_checks", checks=kept)
-    with pytest.raises(NotFit, match=f"seed 42: rule {rule}, {FLAGS[rule]}: the checks of {evaluation} do not answer"):
+    with pytest.raises(
+        NotFitError, match=f"seed 42: rule {rule}, {FLAGS[rule]}: the checks of {evaluation} do not answer"
+    ):
         submit(submittable)
     assert not submittable.arguments["folder"].exists()
 
@@ -103,7 +105,7 @@ PLANTS: dict[str, tuple[str, dict[str, Any], str]] = {
 def test_planted_violation_is_told_and_nothing_is_written(submittable: Any, plant: str) -> None:
     kind, changes, message = PLANTS[plant]
     submittable.change(1337, kind, **changes)
-    with pytest.raises(NotFit, match=f"seed 1337: {message}"):
+    with pytest.raises(NotFitError, match=f"seed 1337: {message}"):
         submit(submittable)
     assert not submittable.arguments["folder"].exists()
 
@@ -113,14 +115,16 @@ def test_planted_violation_one_byte_more_code_than_was_counted(
 ) -> None:
     generate = bundle.train_gpt
     monkeypatch.setattr(bundle, "train_gpt", lambda settings: generate(settings) + "\n")
-    with pytest.raises(NotFit, match=r"seed 42: rule 11: the export counted \d+ bytes of code, and train_gpt.py has"):
+    with pytest.raises(
+        NotFitError, match=r"seed 42: rule 11: the export counted \d+ bytes of code, and train_gpt.py has"
+    ):
         submit(submittable)
 
 
 def test_planted_violation_another_file_under_the_artifacts_name(submittable: Any) -> None:
     (submittable.folder / "seed1337" / "artifact.bin").write_bytes(b"better weights")
     with pytest.raises(
-        NotFit, match="seed 1337: rule 6: .*artifact.bin is not the file that its export.json describes"
+        NotFitError, match="seed 1337: rule 6: .*artifact.bin is not the file that its export.json describes"
     ):
         submit(submittable)
 

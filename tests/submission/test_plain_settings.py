@@ -7,7 +7,7 @@ import pytest
 
 from flowgolf.evaluate.settings import EvaluateSettings
 from flowgolf.model.settings import ModelSettings
-from flowgolf.study_settings import RunSettings
+from flowgolf.study.settings import RunSettings
 
 
 def test_settings_come_out_as_pydantic_gives_them(generated: ModuleType, nfm: RunSettings) -> None:

@@ -6,7 +6,7 @@ import signal
 import pytest
 import torch
 
-from flowgolf.train.checkpoint import StateFolder, stop_requests
+from flowgolf.resume import StateFolder, stop_requests
 
 IDENTITY = {"train.steps": "7", "seed": 1}
 

@@ -12,8 +12,8 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
+from flowgolf.resume import read
 from flowgolf.train import launch
-from flowgolf.train.checkpoint import read
 from flowgolf.train.distributed import LostContactError, Ranks, exchange
 from flowgolf.train.muon import newton_schulz
 from flowgolf.train.rank import errors, leave_error

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from flowgolf.data.dataset import Dataset
+from flowgolf.model.checkpoint import save_weights
 from flowgolf.model.gpt import GPT
-from flowgolf.train.checkpoint import StateFolder, save_weights
+from flowgolf.resume import StateFolder
 from flowgolf.train.distributed import Ranks
 from flowgolf.train.process import run_process
 from flowgolf.train.trainer import Trainer

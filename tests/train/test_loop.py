@@ -17,8 +17,8 @@ from safetensors.torch import load_file
 
 from flowgolf import files
 from flowgolf.data.dataset import Dataset
+from flowgolf.resume import StateFolder
 from flowgolf.train import trainer
-from flowgolf.train.checkpoint import StateFolder
 from flowgolf.train.distributed import Ranks
 from flowgolf.train.process import COLUMNS
 from flowgolf.train.trainer import Trainer

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from flowgolf.model import GPT
-from flowgolf.study import Study
+from flowgolf.study.study import Study
 
 pytestmark = pytest.mark.xdist_group("workflow")
 

@@ -36,5 +36,5 @@ def test_a_dry_run_imports_no_torch(empty_clone):
         command, cwd=empty_clone.folder, env=empty_clone.environment(), capture_output=True, text=True, check=True
     )
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
-    assert "flowgolf.study" in imported
+    assert "flowgolf.study.study" in imported
     assert not {"torch", "matplotlib"} & imported  # pandas is Snakemake's own import

@@ -104,7 +104,7 @@ def test_editing_the_evaluation_never_retrains(clone):
 
 
 def test_editing_a_plot_only_redraws(clone):
-    path = clone.folder / "workflow/flowgolf/report/figures.py"
+    path = clone.folder / "workflow/flowgolf/report/plots/plots.py"
     path.write_text(path.read_text() + "\nNEW = 1\n")
     assert clone.planned() == {"figures": 1, "page": 1, "report": 1}
 

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from flowgolf.files import sha256
-from flowgolf.study import Study
-from flowgolf.submission import bundle
+from flowgolf.study.study import Study
+from flowgolf.submission.one_file import bundle
 from four_packages import four_package_interpreter, run_alone
 
 pytestmark = pytest.mark.xdist_group("workflow")

@@ -1,20 +1,12 @@
 """Where a figure comes from: fingerprints of code, and the facts of the process that made it."""
 
 import ast
-import platform
-import socket
-import subprocess
-from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from flowgolf.cluster_job import cluster_job
+from typing import NamedTuple
 
 WORKFLOW = Path(__file__).resolve().parents[1]
-LIBRARIES = ("torch", "numpy", "sentencepiece", "zstandard", "snakemake")
 
 
 class Source(NamedTuple):
@@ -78,34 +70,3 @@ def sources_of(name: str) -> tuple[Path, ...]:
 def is_text(node: ast.stmt) -> bool:
     """Whether a statement is a bare string: a docstring, or the description under a field."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-
-
-def commit() -> str:
-    """Commit of the checkout, `-dirty` when files differ from it; `unknown` outside a repository.
-
-    Configuration does not count: a study is meant to be edited, and every record holds its settings.
-    """
-    try:
-        name = git("rev-parse", "--short=12", "HEAD")
-        changed = git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":(top,exclude)config")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return f"{name}-dirty" if changed else name
-
-
-def git(*arguments: str) -> str:
-    """What git prints of this checkout."""
-    command = ["git", "-C", str(WORKFLOW), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def run_record() -> dict[str, Any]:
-    """Commit, versions, host, cluster job and time of this process, for the record of what it makes."""
-    return {
-        "commit": commit(),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in LIBRARIES},
-        "host": socket.gethostname(),
-        "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        **cluster_job(),
-    }

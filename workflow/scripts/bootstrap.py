@@ -3,7 +3,7 @@
 import json
 
 from flowgolf.evaluate.bootstrap import bootstrap
-from flowgolf.job import job
+from flowgolf.running.job import job
 
 with job(snakemake.log[0], snakemake.params.failure, "bootstrap"):
     bootstrap(json.loads(snakemake.params.pairs), snakemake.output.record)

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from flowgolf.report.estimate import estimate
+from flowgolf.watch.estimate import estimate
 
 estimate(
     study=json.loads(snakemake.params.study),

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from flowgolf.job import job
-from flowgolf.report.figures import figures
+from flowgolf.report.plots.plots import figures
+from flowgolf.running.job import job
 
 with job(snakemake.log[0], snakemake.params.failure, "figures"):
     figures(snakemake.input.manifest, Path(snakemake.params.folder))

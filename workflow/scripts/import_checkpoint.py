@@ -2,8 +2,8 @@
 
 import json
 
-from flowgolf.job import job
 from flowgolf.model.settings import ModelSettings
+from flowgolf.running.job import job
 from flowgolf.train.import_checkpoint import import_checkpoint
 
 variant, seed = snakemake.wildcards.variant, int(snakemake.wildcards.seed)

@@ -4,8 +4,8 @@ import json
 
 from flowgolf.evaluate.legal_ttt import legal_ttt
 from flowgolf.evaluate.settings import LegalTTTSettings
-from flowgolf.job import job
-from flowgolf.store import Work
+from flowgolf.running.job import job
+from flowgolf.running.store import Work
 
 variant, seed = snakemake.wildcards.variant, int(snakemake.wildcards.seed)
 settings = json.loads(snakemake.params.settings)

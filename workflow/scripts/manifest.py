@@ -3,7 +3,7 @@
 import json
 
 from flowgolf.files import write_json
-from flowgolf.job import job
+from flowgolf.running.job import job
 
 with job(snakemake.log[0], snakemake.params.failure, "manifest"):
     write_json(snakemake.output.manifest, json.loads(snakemake.params.manifest))

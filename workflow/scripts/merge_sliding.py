@@ -1,7 +1,7 @@
 """Rule merge_sliding: the parts of a sliding-window score become one result."""
 
 from flowgolf.evaluate.sliding import merge_sliding
-from flowgolf.job import job
+from flowgolf.running.job import job
 
 variant, seed = snakemake.wildcards.variant, int(snakemake.wildcards.seed)
 

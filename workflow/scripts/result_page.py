@@ -1,7 +1,7 @@
 """Rule result_page: a finished study as a page to keep under version control."""
 
-from flowgolf.job import job
-from flowgolf.report.result_page import result_page
+from flowgolf.report.pages.markdown import result_page
+from flowgolf.running.job import job
 
 with job(snakemake.log[0], snakemake.params.failure, "result_page"):
     result_page(

@@ -2,6 +2,6 @@
 
 import json
 
-from flowgolf.report.status import status
+from flowgolf.watch.status import status
 
 status(json.loads(snakemake.params.manifest), snakemake.params.folder)

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from flowgolf.job import job
-from flowgolf.study_settings import RunSettings
+from flowgolf.running.job import job
+from flowgolf.study.settings import RunSettings
 from flowgolf.submission.folder import submission_folder
 
 variant, seeds = snakemake.wildcards.variant, snakemake.params.seeds

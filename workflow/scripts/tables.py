@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from flowgolf.job import job
-from flowgolf.report.tables import tables
+from flowgolf.report.tables.tables import tables
+from flowgolf.running.job import job
 
 with job(snakemake.log[0], snakemake.params.failure, "tables"):
     tables(snakemake.input.manifest, Path(snakemake.params.folder))

@@ -4,7 +4,7 @@ from pydantic import TypeAdapter
 
 from flowgolf.data.settings import DataSettings
 from flowgolf.data.tokenizer import tokenizer
-from flowgolf.job import job
+from flowgolf.running.job import job
 
 with job(snakemake.log[0], snakemake.params.failure, "tokenizer"):
     tokenizer(

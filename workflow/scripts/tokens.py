@@ -3,8 +3,8 @@
 from pydantic import TypeAdapter
 
 from flowgolf.data.settings import DataSettings
-from flowgolf.data.tokenize import tokens
-from flowgolf.job import job
+from flowgolf.data.tokens import tokens
+from flowgolf.running.job import job
 
 with job(snakemake.log[0], snakemake.params.failure, "tokens"):
     tokens(

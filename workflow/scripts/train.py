@@ -2,9 +2,9 @@
 
 import json
 
-from flowgolf.job import job
 from flowgolf.model.settings import ModelSettings
-from flowgolf.store import Work
+from flowgolf.running.job import job
+from flowgolf.running.store import Work
 from flowgolf.train.loop import train
 from flowgolf.train.settings import TrainSettings
 

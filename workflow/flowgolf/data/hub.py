@@ -13,7 +13,7 @@ from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from flowgolf.data.settings import HubData
 from flowgolf.files import read_json, sha256
-from flowgolf.progress import Progress
+from flowgolf.running.progress import Progress
 
 ATTEMPTS = 6
 FIRST_WAIT_SECONDS = 1.0

@@ -13,7 +13,7 @@ from flowgolf.data.settings import ShardsData
 from flowgolf.data.shards import Shards, Tokens, map_shard
 from flowgolf.data.split import DIGEST_BYTES
 from flowgolf.files import sha256
-from flowgolf.progress import Progress
+from flowgolf.running.progress import Progress
 
 CHUNK_TOKENS = 1 << 22
 

@@ -18,7 +18,7 @@ from flowgolf.data.shards import HEADER_BYTES, TOKEN_BYTES
 from flowgolf.data.sources import Documents
 from flowgolf.data.split import Splitter
 from flowgolf.files import read_json, sha256, write_json
-from flowgolf.progress import Progress
+from flowgolf.running.progress import Progress
 
 CHECKPOINT_BYTES = 1 << 26
 """Text between two records of how far a run has come, besides those at the end of each shard."""

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from flowgolf.evaluate.ledger import Ledger
-from flowgolf.evaluate.score import device_of, precision
 from flowgolf.evaluate.settings import LegalTTTSettings
-from flowgolf.evaluate.windows import Segment
 from flowgolf.model.gpt import GPT
-from flowgolf.model.roundtrip import TokenStream
+from flowgolf.scoring.ledger import Ledger
+from flowgolf.scoring.precision import device_of, precision
+from flowgolf.scoring.score import TokenStream
+from flowgolf.scoring.windows import Segment
 
 
 def rate_multiplier(chunk: int, num_chunks: int) -> float:

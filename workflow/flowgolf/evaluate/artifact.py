@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from flowgolf.data.dataset import Dataset
-from flowgolf.export.artifact import load
+from flowgolf.export.unpack import load
 from flowgolf.model.gpt import GPT
 from flowgolf.model.settings import ModelSettings
 

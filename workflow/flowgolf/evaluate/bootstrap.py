@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flowgolf.evaluate.record import nats_path
+from flowgolf.evaluate.nats import nats_path
 from flowgolf.files import write_json
 
 RESAMPLES_AT_ONCE = 64

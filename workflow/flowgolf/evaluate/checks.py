@@ -1,4 +1,4 @@
-"""The rules of spec/legality.md that one evaluation can break, each as a function that raises `CheckFailed`.
+"""The rules of spec/legality.md that one evaluation can break, each as a function that raises `CheckError`.
 
 A check returns one sentence of evidence; `flowgolf.evaluate.verify` runs them all.
 """
@@ -12,12 +12,13 @@ from flowgolf.data.byte_count import ByteTable, decoded_bytes, load_processor
 from flowgolf.data.dataset import Dataset
 from flowgolf.data.ready import documents
 from flowgolf.evaluate.artifact import load_gpt
-from flowgolf.evaluate.ledger import Event
 from flowgolf.evaluate.record import BOS
-from flowgolf.evaluate.score import device_of, weights_checksum
 from flowgolf.files import sha256
 from flowgolf.model.gpt import GPT
-from flowgolf.model.roundtrip import Score
+from flowgolf.scoring.ledger import Event
+from flowgolf.scoring.precision import device_of
+from flowgolf.scoring.score import Score
+from flowgolf.scoring.unchanging import weights_checksum
 
 CONTEXT_TOKENS = 8
 SUM_TOLERANCE = 1e-4
@@ -26,7 +27,7 @@ MAX_CHECKED_BYTES = 1_000_000
 MAX_COMPARED_TOKENS = 20_000_000
 
 
-class CheckFailed(RuntimeError):
+class CheckError(RuntimeError):
     """A rule that a trustworthy figure must keep is broken."""
 
 
@@ -43,7 +44,7 @@ def causal_model(gpt: GPT, tokens: np.ndarray) -> str:
             changed[:, place:] = (changed[:, place:] + 1) % gpt.settings.vocab_size
             after = gpt.token_losses(changed, targets)
             if not torch.equal(before[:, :place], after[:, :place]):
-                raise CheckFailed(f"rule 1, causal: changing tokens from {place} on changes the losses before it")
+                raise CheckError(f"rule 1, causal: changing tokens from {place} on changes the losses before it")
     return f"losses up to token t are the same bits when tokens from t on change, t in {places}"
 
 
@@ -61,7 +62,7 @@ def full_distribution(gpt: GPT, tokens: np.ndarray) -> str:
         sums.append(float(torch.exp(-nats.double()).sum()))
     worst = max(abs(value - 1) for value in sums)
     if worst > SUM_TOLERANCE:
-        raise CheckFailed(f"rule 2, full distribution: the probabilities of all tokens sum to {sums}")
+        raise CheckError(f"rule 2, full distribution: the probabilities of all tokens sum to {sums}")
     return f"probabilities of all {vocab_size} tokens sum to 1 within {worst:.1e} at {len(sums)} random places"
 
 
@@ -72,7 +73,7 @@ def score_before_update(events: Sequence[Event]) -> str:
         if kind == "score":
             scored = merged([*scored, (begin, end)])
         elif not any(first <= begin and end <= last for first, last in scored):
-            raise CheckFailed(f"rule 3, score before update: training on [{begin}, {end}) before all of it was scored")
+            raise CheckError(f"rule 3, score before update: training on [{begin}, {end}) before all of it was scored")
     num_rounds = sum(event.kind == "update" for event in events)
     return f"each of {num_rounds} rounds of training follows the scoring of its targets"
 
@@ -95,7 +96,7 @@ def scored_once(times_scored: np.ndarray, begin: int, end: int) -> str:
     wrong = np.flatnonzero(times_scored != expected)
     if len(wrong):
         position = int(wrong[0])
-        raise CheckFailed(
+        raise CheckError(
             f"rule 4, each position once: position {position} was scored {times_scored[position]} times, "
             f"as one of {len(wrong)} with a wrong count"
         )
@@ -105,16 +106,16 @@ def scored_once(times_scored: np.ndarray, begin: int, end: int) -> str:
 def no_update_after_last_score(events: Sequence[Event]) -> str:
     """Rule 5: nothing was trained after the last scoring."""
     if events[-1].kind != "score":
-        raise CheckFailed("rule 5, no update after the last score: the event log ends with training")
+        raise CheckError("rule 5, no update after the last score: the event log ends with training")
     return "the event log ends with scoring"
 
 
 def artifact_is_scored(artifact_path: str, recorded_sha256: str, scored_checksum: int) -> str:
     """Rule 6: the file still has the recorded SHA-256, and its weights are those that scoring began with."""
     if sha256(artifact_path) != recorded_sha256:
-        raise CheckFailed(f"rule 6, the artifact is scored: {artifact_path} is not the file that was loaded")
+        raise CheckError(f"rule 6, the artifact is scored: {artifact_path} is not the file that was loaded")
     if weights_checksum(load_gpt(artifact_path)[0]) != scored_checksum:
-        raise CheckFailed(f"rule 6, the artifact is scored: the weights scored are not those of {artifact_path}")
+        raise CheckError(f"rule 6, the artifact is scored: the weights scored are not those of {artifact_path}")
     return f"scoring began with the weights of the file with SHA-256 {recorded_sha256[:12]}"
 
 
@@ -122,7 +123,7 @@ def validation_unseen(training_shards: Sequence[str], validation_shards: Sequenc
     """Rule 7: no validation shard is among the training shards; both by SHA-256."""
     shared = sorted(set(training_shards) & set(validation_shards))
     if shared:
-        raise CheckFailed(f"rule 7, validation unseen: a validation shard is read in training, SHA-256 {shared[0]}")
+        raise CheckError(f"rule 7, validation unseen: a validation shard is read in training, SHA-256 {shared[0]}")
     return f"none of {len(validation_shards)} validation shards is among {len(training_shards)} training shards"
 
 
@@ -130,10 +131,10 @@ def whole_validation_set(score: Score, num_tokens: int, num_bytes: int, max_posi
     """Rule 8: tokens and bytes scored are all there are; less only if `max_positions` asked for it."""
     if max_positions is not None and max_positions < num_tokens - 1:
         if score.tokens != max_positions:
-            raise CheckFailed(f"rule 8, whole validation set: {score.tokens} scored of {max_positions} asked for")
+            raise CheckError(f"rule 8, whole validation set: {score.tokens} scored of {max_positions} asked for")
         return f"partial: the first {max_positions} of {num_tokens - 1} positions, as asked for"
     if (score.tokens, score.bytes) != (num_tokens - 1, num_bytes):
-        raise CheckFailed(
+        raise CheckError(
             f"rule 8, whole validation set: scored {score.tokens} positions and {score.bytes} bytes, "
             f"the data record has {num_tokens - 1} and {num_bytes}"
         )
@@ -147,7 +148,7 @@ def bytes_exact(dataset: Dataset, byte_table: ByteTable) -> str:
     for document in documents(dataset.validation, BOS):
         counted, decoded = byte_table.total(document), decoded_bytes(processor, byte_table, document)
         if counted != decoded:
-            raise CheckFailed(
+            raise CheckError(
                 f"rule 9, bytes exact: document {checked} counts as {counted} bytes, its text has {decoded}"
             )
         checked, num_bytes = checked + 1, num_bytes + decoded
@@ -165,7 +166,7 @@ def disjoint(dataset: Dataset) -> str:
     validation = {document.tobytes() for document in documents(dataset.validation, BOS)}
     shared = sum(document.tobytes() in validation for document in documents(dataset.train, BOS))
     if shared > owned:
-        raise CheckFailed(f"rule 10, disjoint: {shared} training documents are in validation; {known}")
+        raise CheckError(f"rule 10, disjoint: {shared} training documents are in validation; {known}")
     return f"{shared} training documents are among {len(validation)} of validation; {known}"
 
 
@@ -180,8 +181,8 @@ def one_forward_pass(gpt: GPT, tokens: np.ndarray) -> str:
         part = gpt.token_losses(inputs, targets, last=last)
     scored = nats.mean(dtype=torch.float64).float()  # as training takes its mean
     if float(scored) != float(trained):
-        raise CheckFailed(f"rule 12, one forward pass: training sees {float(trained)}, scoring {float(scored)}")
+        raise CheckError(f"rule 12, one forward pass: training sees {float(trained)}, scoring {float(scored)}")
     deviation = float((part - nats[:, -last:]).abs().max())
     if deviation > NATS_TOLERANCE:
-        raise CheckFailed(f"rule 12, one forward pass: the last {last} positions scored alone differ by {deviation}")
+        raise CheckError(f"rule 12, one forward pass: the last {last} positions scored alone differ by {deviation}")
     return f"training and scoring agree to the bit, {last} positions scored alone to {deviation:.1e} nats"

@@ -9,13 +9,14 @@ import torch
 from flowgolf import files
 from flowgolf.data.dataset import Dataset
 from flowgolf.evaluate.artifact import check_vocabulary, load_gpt
-from flowgolf.evaluate.record import nats_path, result, write_nats
-from flowgolf.evaluate.score import total
+from flowgolf.evaluate.nats import nats_path, write_nats
+from flowgolf.evaluate.record import result
 from flowgolf.evaluate.score_first import ScoreFirst
 from flowgolf.evaluate.settings import LegalTTTSettings
 from flowgolf.evaluate.verify import Evidence, sample_of, short_ttt, verify
-from flowgolf.progress import Progress
-from flowgolf.train.checkpoint import StateFolder, stop_requests
+from flowgolf.resume import StateFolder, stop_requests
+from flowgolf.running.progress import Progress
+from flowgolf.scoring.score import total
 
 COLUMNS = ("chunk", "positions", "running_bpb", "chunk_bpb", "rate", "seconds")
 

@@ -9,11 +9,12 @@ import torch
 
 from flowgolf.data.byte_count import ByteTable
 from flowgolf.evaluate.adapt import Adapter, rate_multiplier
-from flowgolf.evaluate.ledger import Ledger
-from flowgolf.evaluate.score import score_segments, total, unchanging, weights_checksum, windows_of
 from flowgolf.evaluate.settings import LegalTTTSettings
 from flowgolf.model.gpt import GPT
-from flowgolf.model.roundtrip import TokenStream
+from flowgolf.scoring.ledger import Ledger
+from flowgolf.scoring.score import TokenStream, total
+from flowgolf.scoring.slide import score_segments, windows_of
+from flowgolf.scoring.unchanging import unchanging, weights_checksum
 
 
 class ScoreFirst:

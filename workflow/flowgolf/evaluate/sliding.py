@@ -8,16 +8,20 @@ from typing import Any
 
 import torch
 
-from flowgolf import files, provenance
+from flowgolf import files
 from flowgolf.data.dataset import Dataset
 from flowgolf.evaluate import checks
 from flowgolf.evaluate.artifact import check_vocabulary, load_gpt
-from flowgolf.evaluate.ledger import Ledger
-from flowgolf.evaluate.record import figures, merge_nats, nats_path, result, write_nats
-from flowgolf.evaluate.score import slide, total, weights_checksum
+from flowgolf.evaluate.nats import merge_nats, nats_path, write_nats
+from flowgolf.evaluate.record import result
 from flowgolf.evaluate.settings import SlidingSettings
 from flowgolf.evaluate.verify import Evidence, sample_of, short_slides, verify
-from flowgolf.model.roundtrip import Score, roundtrip
+from flowgolf.running.facts import run_record
+from flowgolf.scoring.ledger import Ledger
+from flowgolf.scoring.roundtrip import roundtrip
+from flowgolf.scoring.score import Score, figures, total
+from flowgolf.scoring.slide import slide
+from flowgolf.scoring.unchanging import weights_checksum
 
 PART_FACTS = ("shard", "seconds", "host", "slurm_job_id", "slurmd_nodename", "queue_seconds")
 
@@ -34,7 +38,7 @@ def sliding(
 
     With `shard` (k, n) only the k-th of n parts is scored, and the roundtrip by the first; `merge_sliding` joins the
     parts. Raises ValueError for an artifact that is damaged or made for another vocabulary, and for a validation set
-    shorter than a window; CheckFailed when a rule of spec/legality.md is broken.
+    shorter than a window; CheckError when a rule of spec/legality.md is broken.
     """
     torch.set_num_threads(settings.threads)
     dataset = Dataset.open(data_json)
@@ -82,7 +86,7 @@ def merge_sliding(
 ) -> None:
     """Join the parts of a sliding evaluation, in any order, into what one job would have left.
 
-    Raises ValueError for parts of different evaluations, and IllegalEvaluation or CheckFailed when the parts do not
+    Raises ValueError for parts of different evaluations, and IllegalEvaluationError or CheckError when the parts do not
     cover each position exactly once.
     """
     parts = [files.read_json(path) for path in part_paths]
@@ -110,7 +114,7 @@ def merge_sliding(
         "ledger": ledger.proof(),
         "roundtrip": next(part["roundtrip"] for part in parts if part["shard"][0] == 0),
         "parts": [{key: part[key] for key in PART_FACTS} for part in parts],
-        **provenance.run_record(),
+        **run_record(),
     }
     del record["shard"]
     if settings.keep_nats:

@@ -10,13 +10,14 @@ import numpy as np
 from flowgolf.data.byte_count import ByteTable
 from flowgolf.data.dataset import Dataset
 from flowgolf.evaluate import checks
-from flowgolf.evaluate.checks import CheckFailed
-from flowgolf.evaluate.ledger import Ledger
-from flowgolf.evaluate.score import slide
+from flowgolf.evaluate.checks import CheckError
 from flowgolf.evaluate.score_first import ScoreFirst
-from flowgolf.evaluate.settings import LegalTTTSettings, SlidingSettings, WindowSettings
+from flowgolf.evaluate.settings import LegalTTTSettings, SlidingSettings
 from flowgolf.model.gpt import GPT
-from flowgolf.model.roundtrip import Score, TokenStream
+from flowgolf.scoring.ledger import Ledger
+from flowgolf.scoring.score import Score, TokenStream
+from flowgolf.scoring.settings import WindowSettings
+from flowgolf.scoring.slide import slide
 
 SAMPLE_WINDOW = 128
 SAMPLE_WINDOWS = 4
@@ -81,7 +82,7 @@ def causal_run(name: str, evaluate: Evaluate, evidence: Evidence) -> str:
     before, after = evaluate(TokenArray(tokens)), evaluate(TokenArray(changed))
     differing = np.flatnonzero(before[: place - 1] != after[: place - 1])
     if len(differing):
-        raise CheckFailed(f"rule 1, causal: in {name}, position {differing[0]} sees a change of token {place}")
+        raise CheckError(f"rule 1, causal: in {name}, position {differing[0]} sees a change of token {place}")
     return f"{name} of {len(tokens) - 1} positions gives the same bits before a change of token {place}"
 
 
@@ -121,7 +122,7 @@ RULES: dict[int, tuple[str, Callable[[Evidence], str]]] = {
 
 
 def verify(evaluation: str, evidence: Evidence) -> dict[str, Any]:
-    """Content of checks.json: each rule with its evidence, and the event log. A broken rule raises `CheckFailed`."""
+    """Content of checks.json: each rule with its evidence, and the event log. A broken rule raises `CheckError`."""
     return {
         "evaluation": evaluation,
         "artifact_sha256": evidence.artifact_sha256,

@@ -6,15 +6,15 @@ from typing import Any
 
 from torch import Tensor
 
-from flowgolf import provenance
-from flowgolf.export import container
+from flowgolf.export.encode import write
 from flowgolf.export.pack import Packer
 from flowgolf.export.plan import DoesNotFitError, candidate_plans, read_plan, search
 from flowgolf.export.record import export_record
 from flowgolf.export.settings import ExportSettings
-from flowgolf.export.unpack import Artifact, unpack
+from flowgolf.export.unpack import load
 from flowgolf.files import write_json
 from flowgolf.model import weights_file
+from flowgolf.running.facts import run_record
 
 
 def export(
@@ -42,24 +42,15 @@ def export(
         chosen, attempts = search(candidates, levels, packer.size_bytes, room_bytes)
     except DoesNotFitError as error:
         raise DoesNotFitError(f"cap_bytes {settings.cap_bytes} too small: {error} ({checkpoint_path})") from None
-    container.write(artifact_path, packer.file_bytes(chosen.plan, chosen.level))
+    write(artifact_path, packer.file_bytes(chosen.plan, chosen.level))
     artifact = load(artifact_path)
     record = export_record(packer, chosen, attempts) | {
         "artifact_sha256": artifact.sha256,
         "artifact_name": Path(artifact_path).name,
-        **provenance.run_record(),
+        **run_record(),
     }
     write_json(record_path, record)
     return record
-
-
-def load(path: str | Path) -> Artifact:
-    """Weights of an artifact as float32, its model settings and its SHA-256; any other file is a ValueError."""
-    header, payload, sha256 = container.read(path)
-    try:
-        return unpack(header, payload, sha256)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
 
 
 def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -9,19 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flowgolf.export.codec import Codec, at_level, level_pays, literals_only
-from flowgolf.export.container import PLANES, Header, Plane, Span, TensorEntry, encode, encoded_bytes
-from flowgolf.export.layout import (
-    Grouping,
-    Symbols,
-    arrange,
-    best_grouping,
-    pack_classes,
-    symbol_entropy_bytes,
-)
+from flowgolf.export.codec import Codec
+from flowgolf.export.compress import at_level, level_pays, literals_only
+from flowgolf.export.container import PLANES, Header, Plane, Span, TensorEntry
+from flowgolf.export.dequantize import Kind
+from flowgolf.export.encode import encode, encoded_bytes
+from flowgolf.export.grouping import arrange, best_grouping, pack_classes, symbol_entropy_bytes
+from flowgolf.export.layout import Grouping, Symbols
 from flowgolf.export.plan import Plan, int5_layers
-from flowgolf.export.quantize import Kind, Quantised, block_of, kind_of, quantise
-from flowgolf.export.range_coder import range_compress
+from flowgolf.export.quantize import Quantised, block_of, kind_of, quantise
+from flowgolf.export.range_encode import range_compress
 from flowgolf.export.settings import ExportSettings
 
 PLANE_LEVEL = 19  # planes are small: one level serves, and sizes then differ between levels by the weights alone

@@ -2,12 +2,11 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-Kind = Literal["int5", "int6", "int8", "float16", "float32"]
+from flowgolf.export.dequantize import Kind, as_rows, dequantize
 
 INT8_CLIP_QUANTILE = 0.9999984  # spec/export.md: the clip of int8 rows
 SEARCH_QUANTILES = (0.999, 0.9995, 0.9999, 0.99999, 1.0)  # "GPTQ-lite": clips tried for each row
@@ -69,17 +68,6 @@ def quantise(weight: Tensor, bits: int, scale_floor: bool = True, clip: str = "m
         limits = rows.abs().amax(dim=1)
         q, scale = grid_rows(rows, limits, bits, scale_floor)
     return Quantised(q.view(weight.shape), scale, limits)
-
-
-def dequantize(q: Tensor, scale: Tensor) -> Tensor:
-    """float32 weights, shape of `q`. Integer times float16 fits in float32 exactly: the same on every machine."""
-    return (as_rows(q) * scale.float()[:, None]).view(q.shape)
-
-
-def as_rows(tensor: Tensor) -> Tensor:
-    """float32 on the CPU as (rows, columns): the last dimension is the row, a vector is one row."""
-    columns = tensor.shape[-1] if tensor.dim() else 1
-    return tensor.detach().to("cpu", torch.float32).reshape(-1, columns)
 
 
 def grid_rows(rows: Tensor, limits: Tensor, bits: int, scale_floor: bool) -> tuple[Tensor, Tensor]:

@@ -6,24 +6,7 @@ import constriction
 import numpy as np
 from numpy.typing import NDArray
 
-from flowgolf.export.layout import Symbols
-
 PRECISION_BITS = 14  # frequencies sum to 2**14
-
-
-def range_compress(groups: list[Symbols]) -> bytes:
-    """Frequency table of each group (first symbol, last symbol, frequencies), then the words of one range coder."""
-    encoder = constriction.stream.queue.RangeEncoder()
-    tables = []
-    for group in groups:
-        first, last = int(group.min(initial=255)), int(group.max(initial=0))
-        first = min(first, last)
-        frequencies = fixed_precision(np.bincount(group, minlength=last + 1)[first:])
-        tables.append(bytes([first, last]) + varints(frequencies))
-        if last > first:
-            encoder.encode(group.astype(np.int32) - first, categorical(frequencies))
-    words = encoder.get_compressed().astype("<u4").tobytes()
-    return b"".join([*tables, words])
 
 
 def range_decompress(data: bytes, group_sizes: list[int]) -> bytes:
@@ -75,29 +58,6 @@ def read_table(data: bytes, start: int) -> tuple[int, NDArray[np.int64], int]:
 def categorical(frequencies: NDArray[np.int64]) -> constriction.stream.model.Categorical:
     """Coding model; multiples of 2**-14 and their sums are exact in floating point, so every machine agrees."""
     return constriction.stream.model.Categorical(frequencies / 2.0**PRECISION_BITS, perfect=False)
-
-
-def fixed_precision(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Integer frequencies that sum to 2**14, each at least 1 and near its share of `counts`."""
-    total = 2**PRECISION_BITS
-    shares: NDArray[np.int64] = np.rint(counts * (total / max(counts.sum(), 1))).astype(np.int64)
-    frequencies = shares.clip(min=1)
-    while excess := int(frequencies.sum()) - total:
-        largest = int(frequencies.argmax())
-        frequencies[largest] -= min(excess, int(frequencies[largest]) // 2)
-    return frequencies
-
-
-def varints(values: NDArray[np.int64]) -> bytes:
-    """Values below 2**14 + 1 in seven bits a byte, low bits first, the high bit set on all but the last byte."""
-    out = bytearray()
-    for value in values.tolist():
-        rest = value
-        while rest >= 128:
-            out.append(rest & 127 | 128)
-            rest >>= 7
-        out.append(rest)
-    return bytes(out)
 
 
 def read_varint(data: bytes, start: int) -> tuple[int, int]:

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flowgolf.export.layout import symbol_entropy_bytes
+from flowgolf.export.dequantize import Kind, as_rows, dequantize
+from flowgolf.export.grouping import symbol_entropy_bytes
 from flowgolf.export.pack import Packer, bits_of
 from flowgolf.export.plan import Attempt
-from flowgolf.export.quantize import Kind, as_rows, dequantize
 from flowgolf.export.settings import ExportSettings
 
 

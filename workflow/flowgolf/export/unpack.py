@@ -2,17 +2,20 @@
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from flowgolf.export import container
 from flowgolf.export.codec import Codec, zstd_decompress
 from flowgolf.export.container import Header, Plane, Span, TensorEntry
+from flowgolf.export.dequantize import Kind, dequantize
 from flowgolf.export.layout import Grouping, Symbols, restore, unpack_classes
 from flowgolf.export.plan import Plan
-from flowgolf.export.quantize import Kind, block_of, dequantize
+from flowgolf.export.quantize import block_of
 from flowgolf.export.range_coder import range_decompress
 
 
@@ -125,3 +128,12 @@ def read_floats(header: Header, payload: memoryview) -> dict[str, Tensor]:
             tensors[entry.name] = torch.from_numpy(part).reshape(entry.shape)
             start += entry.num_elements
     return tensors
+
+
+def load(path: str | Path) -> Artifact:
+    """Weights of an artifact as float32, its model settings and its SHA-256; any other file is a ValueError."""
+    header, payload, sha256 = container.read(path)
+    try:
+        return unpack(header, payload, sha256)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None

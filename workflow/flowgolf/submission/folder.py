@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from flowgolf.files import replacing, sha256, write_json
-from flowgolf.study_settings import RunSettings
-from flowgolf.submission import bundle
+from flowgolf.study.settings import RunSettings
+from flowgolf.submission.one_file import bundle
 from flowgolf.submission.pages import log, readme
 from flowgolf.submission.record import check_schema, submission_record
-from flowgolf.submission.seeds import NotFit, SeedRecords, compliance
+from flowgolf.submission.seeds import NotFitError, SeedRecords, compliance
 
 
 def submission_folder(
@@ -35,7 +35,9 @@ def submission_folder(
     code = bundle.train_gpt({"variant": variant, **run_settings(settings, primary)})
     flags = compliance(runs, len(code.encode()))
     if sha256(artifact_path) != primary.export["artifact_sha256"]:
-        raise NotFit(f"seed {primary_seed}: rule 6: {artifact_path} is not the file that its export.json describes")
+        raise NotFitError(
+            f"seed {primary_seed}: rule 6: {artifact_path} is not the file that its export.json describes"
+        )
     record = submission_record(runs, primary, variant, about, flags)
     check_schema(record, schema_path)
     with replacing(folder / "artifact.bin") as temporary:

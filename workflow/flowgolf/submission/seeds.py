@@ -24,7 +24,7 @@ FLAGS = {
 """Rules of spec/legality.md that an evaluation's checks.json answers for -> name in submission.json."""
 
 
-class NotFit(ValueError):
+class NotFitError(ValueError):
     """The records do not allow a submission."""
 
 
@@ -58,7 +58,7 @@ class SeedRecords:
 
 
 def compliance(runs: Sequence[SeedRecords], code_bytes: int) -> dict[str, bool]:
-    """Each rule by name, true; the first one that some seed does not show is a NotFit with seed and reason."""
+    """Each rule by name, true; the first one that some seed does not show is a NotFitError with seed and reason."""
     for run in runs:
         for name in EVALUATIONS:
             check_evaluation(run, name)
@@ -72,28 +72,30 @@ def check_evaluation(run: SeedRecords, name: str) -> None:
     result, book, artifact = run.results[name], run.checks[name], run.export["artifact_sha256"]
     for what, found in ((f"{name}.json", result["artifact_sha256"]), ("its checks.json", book["artifact_sha256"])):
         if found != artifact:
-            raise NotFit(
+            raise NotFitError(
                 f"seed {run.seed}: rule 6: {what} is of artifact {found[:12]}, the export made {artifact[:12]}"
             )
     if result["partial"]:
-        raise NotFit(f"seed {run.seed}: rule 8: {name} scored a part of the validation set; set max_positions to null")
+        raise NotFitError(
+            f"seed {run.seed}: rule 8: {name} scored a part of the validation set; set max_positions to null"
+        )
     passed = {check["rule"] for check in book["checks"]}
     for rule, flag in FLAGS.items():
         if rule not in passed:
-            raise NotFit(f"seed {run.seed}: rule {rule}, {flag}: the checks of {name} do not answer for it")
+            raise NotFitError(f"seed {run.seed}: rule {rule}, {flag}: the checks of {name} do not answer for it")
 
 
 def check_size(run: SeedRecords, code_bytes: int) -> None:
     """Rule 11: the code that was counted is the code that is submitted, and both fit with the weights."""
     record = run.export
     if record["bytes_code"] != code_bytes:
-        raise NotFit(
+        raise NotFitError(
             f"seed {run.seed}: rule 11: the export counted {record['bytes_code']} bytes of code, and train_gpt.py has "
             f"{code_bytes}; set export.code_bytes to null"
         )
     total, cap = record["bytes_weights"] + code_bytes, record["cap_bytes"]
     if total > cap:
-        raise NotFit(
+        raise NotFitError(
             f"seed {run.seed}: rule 11: weights and code are {total} bytes, {total - cap} more than the cap {cap}"
         )
 
@@ -103,4 +105,4 @@ def check_settings(run: SeedRecords, first: SeedRecords) -> None:
     for stage in run.stages:
         for key in ("model", "train", "settings"):
             if run.stages[stage].get(key) != first.stages[stage].get(key):
-                raise NotFit(f"seed {run.seed}: rule 13: {stage} had other settings than with seed {first.seed}")
+                raise NotFitError(f"seed {run.seed}: rule 13: {stage} had other settings than with seed {first.seed}")

@@ -5,11 +5,11 @@ from pathlib import Path
 from flowgolf.data.dataset import Dataset
 from flowgolf.files import sha256, write_csv, write_json
 from flowgolf.model import published
+from flowgolf.model.checkpoint import save_weights
 from flowgolf.model.gpt import GPT
-from flowgolf.model.roundtrip import roundtrip
 from flowgolf.model.settings import ModelSettings
-from flowgolf.provenance import run_record
-from flowgolf.train.checkpoint import save_weights
+from flowgolf.running.facts import run_record
+from flowgolf.scoring.roundtrip import roundtrip
 from flowgolf.train.process import COLUMNS
 from flowgolf.train.run import check_vocabulary
 

@@ -14,8 +14,8 @@ from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, Std
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+from flowgolf.resume import stop_requests
 from flowgolf.train import rank
-from flowgolf.train.checkpoint import stop_requests
 from flowgolf.train.distributed import LostContactError
 from flowgolf.train.run import TrainingRun
 

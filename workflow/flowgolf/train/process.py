@@ -10,12 +10,13 @@ from typing import Any
 
 import torch
 
-from flowgolf.cluster_job import cluster_job
 from flowgolf.data.dataset import Dataset
 from flowgolf.files import write_csv, write_json
-from flowgolf.progress import Progress
-from flowgolf.provenance import run_record
-from flowgolf.train.checkpoint import StateFolder, StopRequest, save_weights, stop_requests
+from flowgolf.model.checkpoint import save_weights
+from flowgolf.resume import StateFolder, StopRequest, stop_requests
+from flowgolf.running.facts import run_record
+from flowgolf.running.progress import Progress
+from flowgolf.running.slurm import cluster_job
 from flowgolf.train.distributed import Ranks
 from flowgolf.train.run import TrainingRun, check_data
 from flowgolf.train.speed import peak_memory_bytes, speed_record

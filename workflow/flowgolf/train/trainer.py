@@ -11,8 +11,9 @@ import torch
 
 from flowgolf.data.dataset import Dataset
 from flowgolf.model.gpt import GPT
-from flowgolf.model.roundtrip import Score, roundtrip
 from flowgolf.model.settings import ModelSettings
+from flowgolf.scoring.roundtrip import roundtrip
+from flowgolf.scoring.score import Score
 from flowgolf.train.clipping import clip_gradients
 from flowgolf.train.distributed import Ranks
 from flowgolf.train.ema import EMA

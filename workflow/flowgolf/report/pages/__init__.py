@@ -1,0 +1,1 @@
+"""Pages that people read: the report, and a finished study as Markdown."""

@@ -1,0 +1,81 @@
+"""The report's evidence: what made each figure, and the checks that each evaluation passed."""
+
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from flowgolf.files import read_json
+from flowgolf.report.results.collect import Results
+from flowgolf.report.results.manifest import STAGES
+from flowgolf.report.tables.render import Column, Table
+
+SECONDS = {"train": "elapsed_seconds", "export": "seconds", "sliding": "seconds", "legal_ttt": "seconds"}
+
+
+def provenance_table(results: Results) -> Table:
+    """One row per finished stage of a run: commit, job, device, seconds, time and record."""
+    rows = [
+        provenance_row(run, stage, read_json(run[stage]))
+        for run in results.manifest["runs"]
+        for stage in STAGES
+        if run.get(stage) and Path(run[stage]).exists()
+    ]
+    columns = [
+        Column("variant", "variant"), Column("seed", "seed"), Column("stage", "stage"), Column("commit", "commit"),
+        Column("job", "SLURM job"), Column("queue_seconds", "queued (s)", ",.0f"), Column("device", "device"),
+        Column("host", "host"),
+        Column("seconds", "seconds", ",.1f"), Column("written_at", "written (UTC)"), Column("record", "record"),
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=[column.key for column in columns])
+    return Table("provenance_table", "Provenance", frame, columns)
+
+
+def provenance_row(run: dict[str, Any], stage: str, record: dict[str, Any]) -> dict[str, Any]:
+    """The row of one record; `-` stands for what a stage does not measure. A merged record names its parts' jobs."""
+    parts = record.get("parts", [record])
+    waited = [part["queue_seconds"] for part in parts if part.get("queue_seconds") is not None]
+    return {
+        "variant": run["variant"],
+        "seed": str(run["seed"]),
+        "stage": stage,
+        "commit": record.get("commit") or "-",
+        "job": distinct(part.get("slurm_job_id") for part in parts),
+        "queue_seconds": max(waited, default=None),
+        "device": record.get("device") or "-",
+        "host": distinct(part.get("slurmd_nodename") or part.get("host") for part in parts),
+        "seconds": record.get(SECONDS[stage]),
+        "written_at": str(record.get("written_at") or "-").removesuffix("+00:00"),
+        "record": run[stage],
+    }
+
+
+def distinct(names: Iterable[str | None]) -> str:
+    """Each name once, in order; `-` for none at all."""
+    return " ".join(dict.fromkeys(name for name in names if name)) or "-"
+
+
+def checks_html(results: Results) -> str:
+    """Each evaluation with the rules it passed and the evidence, folded; the checks lie beside the result."""
+    parts = []
+    for run in results.manifest["runs"]:
+        for stage in ("sliding", "legal_ttt"):
+            path = Path(run[stage]).with_name("checks.json") if run.get(stage) else None
+            if path and path.exists():
+                parts.append(checks_part(f"{run['variant']} seed {run['seed']}, {stage}", read_json(path)))
+    return "\n".join(parts) or "<p>No evaluation has finished yet.</p>"
+
+
+def checks_part(title: str, record: dict[str, Any]) -> str:
+    """One evaluation's checks as a folded list."""
+    checks = record["checks"]
+    rules = ", ".join(str(check["rule"]) for check in checks)
+    items = "\n".join(
+        f"<li>rule {check['rule']}, {escape(check['name'])}: {escape(str(check['evidence']))}</li>" for check in checks
+    )
+    return (
+        f"<details><summary>{escape(title)}: {len(checks)} rules passed ({rules}); "
+        f"artifact {record['artifact_sha256'][:12]}</summary>\n<ul>\n{items}\n</ul></details>"
+    )

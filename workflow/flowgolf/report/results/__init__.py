@@ -1,0 +1,1 @@
+"""Records on disk to one frame, and what is compared in it."""

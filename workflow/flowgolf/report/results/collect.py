@@ -1,0 +1,190 @@
+"""Records on disk to one frame: a row per (variant, seed), figures where they exist, a status where they do not."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from flowgolf.files import read_json
+from flowgolf.report.results.manifest import STAGES, read_manifest
+
+MESSAGE_CHARACTERS = 60
+
+# frame column -> key of the stage's record
+FIGURES = {
+    "train": {
+        "parameters": "parameters",
+        "steps": "steps",
+        "train_val_bpb": "train_val_bpb",
+        "ema_roundtrip_bpb": "ema_roundtrip_bpb",
+        "train_seconds": "elapsed_seconds",
+        "train_job": "slurm_job_id",
+        "train_commit": "commit",
+        "train_host": "host",
+    },
+    "export": {
+        "artifact_bytes": "bytes_total",
+        "weights_bytes": "bytes_weights",
+        "code_bytes": "bytes_code",
+        "cap_bytes": "cap_bytes",
+        "headroom_bytes": "headroom_bytes",
+        "codec": "codec",
+        "level": "level",
+        "plan": "plan",
+        "entropy_bound_bytes": "entropy_bound_bytes",
+        "bits_per_parameter": "bits_per_parameter",
+        "tensors": "tensors",
+        "export_commit": "commit",
+    },
+    **{
+        stage: {
+            f"{stage}_bpb": "bpb",
+            f"{stage}_partial": "partial",
+            f"{stage}_tokens": "tokens",
+            f"{stage}_seconds": "seconds",
+            f"{stage}_job": "slurm_job_id",
+            f"{stage}_commit": "commit",
+        }
+        for stage in ("sliding", "legal_ttt")
+    },
+}
+CURVE_COLUMNS = ("variant", "seed", "step", "train_loss", "val_bpb")
+ADAPTATION_COLUMNS = ("variant", "seed", "chunk", "running_bpb")
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that tables and figures are made from."""
+
+    manifest: Mapping[str, Any]
+    """The study as `read_manifest` gives it: seeds, reference, two_by_two, sweeps, main_variants, runs."""
+    frame: pd.DataFrame
+    """One row per (variant, seed) in the manifest's order; see `collect`."""
+    training: pd.DataFrame
+    """Training curves: variant, seed, step, train_loss (nats), val_bpb (NaN between validations)."""
+    adaptation: pd.DataFrame
+    """Test-time training curves: variant, seed, chunk, running_bpb."""
+
+    def values(self, variant: str, figure: str) -> pd.Series:
+        """The figures that a variant's seeds have so far, indexed by seed."""
+        if variant not in self.runs:
+            return pd.Series(dtype=float)
+        return pd.to_numeric(self.runs[variant][figure]).dropna()
+
+    @cached_property
+    def runs(self) -> dict[str, pd.DataFrame]:
+        """The rows of each variant, indexed by seed."""
+        return {str(variant): rows.set_index("seed") for variant, rows in self.frame.groupby("variant", sort=False)}
+
+    def first(self, variant: str, figure: str) -> Any:
+        """A figure that is the same for all seeds, such as the number of parameters; NaN before any seed has it."""
+        known = self.frame.loc[self.frame["variant"] == variant, figure].dropna()
+        return known.iloc[0] if len(known) else float("nan")
+
+    def status(self, variant: str, stage: str) -> str:
+        """What the seeds of a variant are doing at a stage: one phrase, each state once."""
+        states = self.frame.loc[self.frame["variant"] == variant, f"{stage}_status"]
+        return ", ".join(dict.fromkeys(states)) or "not run"
+
+    def seeds(self, variant: str) -> list[int]:
+        """Seeds of a variant in the frame."""
+        return [int(seed) for seed in self.frame.loc[self.frame["variant"] == variant, "seed"]]
+
+
+def collect_results(manifest_path: str | Path) -> Results:
+    """Read a manifest (runs.json) and every record that exists by now."""
+    manifest = read_manifest(manifest_path)
+    return Results(
+        manifest=manifest,
+        frame=collect(manifest),
+        training=curves(manifest, "train_csv", CURVE_COLUMNS),
+        adaptation=curves(manifest, "legal_ttt_csv", ADAPTATION_COLUMNS),
+    )
+
+
+def collect(manifest: Mapping[str, Any]) -> pd.DataFrame:
+    """One row per declared (variant, seed).
+
+    Columns: the figures of the records (`sliding_bpb`, `artifact_bytes`, ...; NaN when absent), `<stage>_settings`
+    (a dict, or None), `<stage>_commit`, and `<stage>_status`: `done`, `pending`, `running 43 %`, `failed: <message>`
+    or `not run` for a stage that the study leaves out. A failure is inherited by the stages after it.
+    """
+    columns = ["variant", "seed", *(name for stage in STAGES for name in FIGURES[stage]), "roundtrip_bpb"]
+    columns += [f"{stage}_{what}" for stage in STAGES for what in ("settings", "status")]
+    return pd.DataFrame([row_of(run) for run in manifest["runs"]], columns=columns)
+
+
+def row_of(run: Mapping[str, Any]) -> dict[str, Any]:
+    """The frame's row of one manifest entry."""
+    row: dict[str, Any] = {"variant": run["variant"], "seed": run["seed"]}
+    failure = None
+    for stage in STAGES:
+        status = status_of(run, stage)
+        if status == "pending" and failure:
+            status = failure
+        elif status.startswith("failed"):
+            failure = status
+        row[f"{stage}_status"] = status
+        if status == "done":
+            row |= figures_of(stage, read_json(run[stage]))
+    if run.get("parameters") is not None:
+        row["parameters"] = run["parameters"]
+    return row
+
+
+def figures_of(stage: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """The frame's cells that come from one record."""
+    cells = {column: record.get(key) for column, key in FIGURES[stage].items()}
+    train_settings = {key: record.get(key) for key in ("model", "train")}
+    cells[f"{stage}_settings"] = train_settings if stage == "train" else record.get("settings", {})
+    if stage == "sliding":
+        cells["roundtrip_bpb"] = record.get("roundtrip", {}).get("bpb")
+    return cells
+
+
+def status_of(run: Mapping[str, Any], stage: str) -> str:
+    """State of one stage of one run, from the files it leaves.
+
+    A progress file that is newer than the failure record is a retry under way.
+    """
+    if run.get(stage) is None:
+        return "not run"
+    if Path(run[stage]).exists():
+        return "done"
+    failure, state = run.get("failed", {}).get(stage), run.get("state", {}).get(stage)
+    progress = Path(state) / "progress.json" if state else None
+    failed_at = modified(Path(failure)) if failure else 0.0
+    running_at = modified(progress) if progress else 0.0
+    if failure and failed_at > 0 and failed_at >= running_at:
+        return f"failed: {short(str(read_json(failure)['message']))}"
+    if progress and running_at > 0:
+        record = read_json(progress)
+        return f"running {100 * record['done'] // record['total']} %"
+    return "pending"
+
+
+def short(message: str) -> str:
+    """The first clause of a failure's sentence: `out of memory`, without the run's name and the advice after it."""
+    message = re.sub(r"^\w+ \S+ seed \d+: ", "", message)
+    reason, _, advice = message.partition(": ")
+    text = message if " " not in reason or not advice else reason
+    return text if len(text) <= MESSAGE_CHARACTERS else text[: MESSAGE_CHARACTERS - 3].rstrip() + "..."
+
+
+def modified(path: Path) -> float:
+    """Time of a file's last change in seconds; 0 when there is none."""
+    return path.stat().st_mtime if path.exists() else 0.0
+
+
+def curves(manifest: Mapping[str, Any], key: str, columns: tuple[str, ...]) -> pd.DataFrame:
+    """The curves that runs left as CSV under a manifest key, in one long frame with these columns."""
+    parts = []
+    for run in manifest["runs"]:
+        if run.get(key) and Path(run[key]).exists():
+            part = pd.read_csv(run[key])
+            parts.append(part.assign(variant=run["variant"], seed=run["seed"])[list(columns)])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(columns))

@@ -1,0 +1,100 @@
+"""Table 6: our figures beside the published ones."""
+
+import math
+from typing import Any
+
+import pandas as pd
+from scipy import stats
+
+from flowgolf.report.results.collect import Results
+from flowgolf.report.results.comparison import CONFIDENCE, pooled_sd, summarise
+from flowgolf.report.results.metrics import METRICS, label, partial_notes
+from flowgolf.report.tables.render import Column, Table
+
+COLUMNS = (
+    "variant", "figure", "ours", "ours_sd", "ours_n", "published", "published_sd", "published_n",
+    "difference", "spread_half_width", "verdict",
+)  # fmt: skip
+
+
+def compare_table(results: Results, published: Results) -> Table:
+    """Each variant that both studies have: ours, published, difference, within or outside the seed spread."""
+    shared = [variant for variant in published.frame["variant"].unique() if variant in set(results.frame["variant"])]
+    rows = [parameters_row(results, published, variant) for variant in shared]
+    rows += [compare_row(results, published, variant, metric) for metric in METRICS for variant in shared]
+    columns = [
+        Column("variant", "variant"), Column("figure", "figure"),
+        Column("ours", "ours", ".5f"), Column("ours_sd", "sd", ".5f"), Column("ours_n", "n"),
+        Column("published", "published", ".5f"), Column("published_sd", "sd", ".5f"), Column("published_n", "n"),
+        Column("difference", "difference", "+.5f"), Column("verdict", "seed spread"),
+    ]  # fmt: skip
+    frame = pd.DataFrame([row for row in rows if row["published_n"] != "0"], columns=list(COLUMNS), dtype=object)
+    notes = [
+        "Published: parameter-golf pull request 1170. Within: the difference of the means lies inside the 95 % range "
+        "that the seeds' spread (pooled over both studies' arm) allows for two sets of seeds of these sizes.",
+        "Different parameter counts mean different models: then the figures are not expected to agree.",
+        *partial_notes(results),
+    ]
+    return Table("compare", "Beside the published figures", frame, columns, notes)
+
+
+def parameters_row(results: Results, published: Results, variant: str) -> dict[str, Any]:
+    """Parameter counts: whether the two studies train the same model at all."""
+    ours, theirs = (float(study.first(variant, "parameters")) for study in (results, published))
+    row: dict[str, Any] = {"variant": variant, "figure": "parameters", "ours_n": "", "published_n": ""}
+    row |= {"ours": Count(ours), "published": Count(theirs), "difference": Count(ours - theirs)}
+    if math.isnan(ours):
+        return row | {"ours": results.status(variant, "train"), "verdict": ""}
+    return row | {"verdict": "same size" if ours == theirs else "another size"}
+
+
+class Count(float):
+    """A whole number in a column of bpb: it prints with thousands separated and no decimals."""
+
+    def __format__(self, spec: str) -> str:
+        """Format with the sign rule of `spec` only."""
+        return format(float(self), f"{'+' if spec.startswith('+') else ''},.0f")
+
+
+def compare_row(results: Results, published: Results, variant: str, metric: str) -> dict[str, Any]:
+    """One figure of one variant in both studies."""
+    ours, theirs = results.values(variant, metric), published.values(variant, metric)
+    here, there = summarise(ours), summarise(theirs)
+    number = Count if metric == "artifact_bytes" else float
+    status = results.status(variant, METRICS[metric].stage)
+    half = spread_half_width(ours, theirs)
+    difference = here.mean - there.mean
+    return {
+        "variant": variant,
+        "figure": label(results, metric),
+        "ours": number(here.mean) if here.n else ("-" if status == "done" else status),
+        "ours_sd": number(here.sd),
+        "ours_n": str(here.n),
+        "published": number(there.mean),
+        "published_sd": number(there.sd),
+        "published_n": str(there.n),
+        "difference": number(difference),
+        "spread_half_width": half,
+        "verdict": spread_verdict(difference, half),
+    }
+
+
+def spread_half_width(ours: pd.Series, theirs: pd.Series) -> float:
+    """Half width of the 95 % range of the difference of two means if nothing but the seeds differed; NaN if unknown.
+
+    Student's t with the standard deviation pooled within the two sets of seeds; one set may be a single seed.
+    """
+    sd = pooled_sd([ours, theirs])
+    if math.isnan(sd) or ours.empty or theirs.empty:
+        return float("nan")
+    quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(ours) + len(theirs) - 2))
+    return quantile * sd * math.sqrt(1 / len(ours) + 1 / len(theirs))
+
+
+def spread_verdict(difference: float, half_width: float) -> str:
+    """`within`, `outside`, or why neither can be said."""
+    if math.isnan(difference):
+        return "pending"
+    if math.isnan(half_width):
+        return "unknown at n = 1"
+    return "within" if abs(difference) <= half_width else "outside"

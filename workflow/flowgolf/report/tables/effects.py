@@ -1,0 +1,48 @@
+"""Every comparison of a study as a table."""
+
+import pandas as pd
+
+from flowgolf.report.results.collect import Results
+from flowgolf.report.results.comparison import Comparison
+from flowgolf.report.results.effects import (
+    all_effects,
+    evidence_notes,
+)
+from flowgolf.report.results.metrics import partial_notes
+from flowgolf.report.tables.render import Column, Table
+
+
+def effects_table(results: Results) -> Table:
+    """Every comparison of the study in one list."""
+    rows = [
+        {"family": family, "what": what, **evidence(comparison)} for family, what, comparison in all_effects(results)
+    ]
+    frame = pd.DataFrame(rows, columns=["family", "what", *EVIDENCE], dtype=object)
+    columns = [Column("family", "family"), Column("what", "difference"), *evidence_columns()]
+    notes = [*evidence_notes(results), *partial_notes(results)]
+    return Table("effects", "Differences in bpb (negative is better)", frame, columns, notes)
+
+
+EVIDENCE = ("difference", "difference_low", "difference_high", "n", "test", "p", "p_holm", "verdict")
+
+
+def evidence(comparison: Comparison) -> dict[str, float | int | str]:
+    """A comparison as cells."""
+    values = (
+        comparison.difference, comparison.low, comparison.high, comparison.n_text, comparison.test,
+        comparison.p, comparison.p_holm, comparison.verdict,
+    )  # fmt: skip
+    return dict(zip(EVIDENCE, values, strict=True))
+
+
+def evidence_columns() -> list[Column]:
+    """The printed columns of `evidence`."""
+    return [
+        Column("difference", "bpb difference", "+.5f"),
+        Column("difference_low", "95 % interval", "+.5f", upper="difference_high"),
+        Column("n", "n"),
+        Column("test", "test"),
+        Column("p", "p", ".3g"),
+        Column("p_holm", "p (Holm)", ".3g"),
+        Column("verdict", "verdict"),
+    ]

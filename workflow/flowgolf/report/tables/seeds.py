@@ -1,0 +1,64 @@
+"""Table 1: every declared seed of every variant, with mean, sample standard deviation, interval and n."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from flowgolf.report.results.collect import Results
+from flowgolf.report.results.comparison import summarise
+from flowgolf.report.results.metrics import METRICS, count_text, partial_notes
+from flowgolf.report.tables.columns import column
+from flowgolf.report.tables.render import Column, Table
+
+
+def seeds_table(results: Results, variants: list[str] | None = None) -> Table:
+    """One row per seed, then the summary rows of each variant; a status stands where a figure is not there yet."""
+    rows: list[dict[str, Any]] = []
+    for variant in variants or dict.fromkeys(results.frame["variant"]):
+        runs = results.frame[results.frame["variant"] == variant]
+        rows += [seed_row(run) for _, run in runs.iterrows()]
+        rows += summary_rows(results, str(variant))
+    columns = [Column("variant", "variant"), Column("seed", "seed"), Column("job", "job")]
+    columns += [column(results, metric) for metric in METRICS]
+    frame = pd.DataFrame(rows, columns=["variant", "seed", "job", *METRICS], dtype=object)
+    notes = ["sd: sample standard deviation (n - 1); 95 %: t interval of the mean over seeds.", *partial_notes(results)]
+    return Table("seeds", "Seeds", frame, columns, notes)
+
+
+def seed_row(run: pd.Series) -> dict[str, Any]:
+    """The row of one run."""
+    cells = {metric: figure_or_status(run, metric) for metric in METRICS}
+    return {"variant": run["variant"], "seed": str(run["seed"]), "job": job_text(run["train_job"]), **cells}
+
+
+def figure_or_status(run: pd.Series, metric: str) -> float | str:
+    """A run's figure, or the status of the stage that will make it; `-` when a finished stage has none."""
+    if pd.notna(run[metric]):
+        return float(run[metric])
+    status = str(run[f"{METRICS[metric].stage}_status"])
+    return "-" if status == "done" else status
+
+
+def job_text(job: object) -> str:
+    """A SLURM job id, or `-` for a run without one."""
+    if job is None or (isinstance(job, float) and math.isnan(job)):
+        return "-"
+    return str(int(job)) if isinstance(job, float) else str(job)
+
+
+def summary_rows(results: Results, variant: str) -> list[dict[str, Any]]:
+    """Mean, sd, interval and n of a variant; spread and interval only where some figure has two seeds."""
+    summaries = {metric: summarise(results.values(variant, metric)) for metric in METRICS}
+
+    def row(name: str, figure: str) -> dict[str, Any]:
+        return {"variant": variant, "seed": name, "job": ""} | {
+            metric: getattr(summary, figure) for metric, summary in summaries.items()
+        }
+
+    rows = [row("mean", "mean")]
+    if any(summary.n > 1 for summary in summaries.values()):
+        rows += [row("sd", "sd"), row("95 % low", "low"), row("95 % high", "high")]
+    num_seeds = len(results.seeds(variant))
+    counts = {metric: count_text(summary.n, num_seeds) for metric, summary in summaries.items()}
+    return [*rows, {"variant": variant, "seed": "n", "job": ""} | counts]

@@ -1,0 +1,121 @@
+"""The state that a killed run resumes from: two generations, each checked against its digest."""
+
+import hashlib
+import io
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+
+from flowgolf.files import replacing
+
+
+class StateFolder:
+    """Holds `state.pt` and the one before it, `previous.pt`; either is complete at any moment.
+
+    A file is the SHA-256 of the rest (32 bytes) and then a torch archive that loads with `weights_only=True`.
+    """
+
+    def __init__(self, folder: str | Path, identity: dict[str, Any]) -> None:
+        """`identity` names what the state belongs to, key by key; a state of another identity is refused."""
+        self.folder = Path(folder)
+        self.identity = identity
+        self.current = self.folder / "state.pt"
+        self.previous = self.folder / "previous.pt"
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write the state; at no moment is there less than one complete file."""
+        buffer = io.BytesIO()
+        torch.save({"identity": self.identity, "state": state}, buffer)
+        payload = buffer.getbuffer()
+        try:
+            with replacing(self.folder / "new.pt") as temporary, temporary.open("wb") as file:
+                file.write(hashlib.sha256(payload).digest())
+                file.write(payload)
+        except OSError as error:
+            reason = f"{error.strerror} while saving {len(payload) / 1e6:.1f} MB; the state saved before is kept"
+            raise OSError(error.errno, reason, str(self.current)) from error
+        if self.current.exists():
+            self.current.replace(self.previous)
+        (self.folder / "new.pt").replace(self.current)
+
+    def load(self) -> dict[str, Any] | None:
+        """The newest readable state, or None. A damaged file is passed over with a line on stderr."""
+        for path in (self.folder / "new.pt", self.current, self.previous):
+            if not path.exists():
+                continue
+            saved = read(path)
+            if saved is None:
+                print(f"{path}: damaged, going back to the state before it", file=sys.stderr)
+                continue
+            self._check_identity(path, saved["identity"])
+            state: dict[str, Any] = saved["state"]
+            return state
+        return None
+
+    def _check_identity(self, path: Path, found: dict[str, Any]) -> None:
+        for key in sorted(self.identity.keys() | found.keys()):
+            ours, theirs = self.identity.get(key), found.get(key)
+            if ours != theirs:
+                raise ValueError(f"{path}: belongs to another run: {key} was {theirs!r} there and is {ours!r} here")
+
+    def remove(self) -> None:
+        """Forget everything: the run is complete."""
+        for path in self.folder.glob("*"):
+            path.unlink()
+        if self.folder.exists():
+            self.folder.rmdir()
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """The content of a state file, or None when it is not what was written."""
+    data = path.read_bytes()
+    if hashlib.sha256(data[32:]).digest() != data[:32]:
+        return None
+    content: dict[str, Any] = torch.load(io.BytesIO(data[32:]), weights_only=True)
+    return content
+
+
+class StopRequest:
+    """Whether a signal has asked to stop: this process, or with `file` any of the processes that share it."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        """Nothing asked yet."""
+        self.file = file
+        self.noted = 0
+
+    def ask(self, number: int, frame: FrameType | None) -> None:
+        """Signal handler: note the signal; the loop saves and stops after its step."""
+        self.noted = number
+        if self.file is not None:
+            self.file.write_text(str(number))
+
+    @property
+    def number(self) -> int:
+        """Number of the signal, 0 for none."""
+        if self.file is not None and not self.noted and self.file.exists():
+            self.noted = int(self.file.read_text() or 0)
+        return self.noted
+
+    @property
+    def signal(self) -> str | None:
+        """Name of the signal, None for none."""
+        return signal.Signals(self.number).name if self.number else None
+
+
+@contextmanager
+def stop_requests(file: Path | None = None) -> Iterator[StopRequest]:
+    """Turn SIGTERM and SIGUSR1 (what SLURM sends before a time limit) into a request to save and stop."""
+    request = StopRequest(file)
+    numbers = (signal.SIGTERM, signal.SIGUSR1)
+    before = [signal.signal(number, request.ask) for number in numbers]
+    try:
+        yield request
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

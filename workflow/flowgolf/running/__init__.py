@@ -1,0 +1,1 @@
+"""How a job runs: envelope, lock, store, progress, SLURM. Nothing here changes a value, so no fingerprint holds it."""

@@ -1,0 +1,37 @@
+"""Loss over non-overlapping windows: training's validation and the check of an artifact (spec/evaluation.md)."""
+
+import numpy as np
+import torch
+
+from flowgolf.data.byte_count import ByteTable
+from flowgolf.model.gpt import GPT
+from flowgolf.scoring.score import Score, TokenStream
+
+
+def roundtrip(
+    gpt: GPT, shards: TokenStream, byte_table: ByteTable, batch_windows: int = 32, max_positions: int | None = None
+) -> Score:
+    """Score each position of a stream once, in non-overlapping windows of seq_len; the last may be shorter.
+
+    Position p predicts token p + 1, so n tokens have n - 1 positions; `max_positions` stops earlier.
+    A stream with nothing to score is a ValueError.
+    """
+    num_positions = len(shards) - 1
+    if num_positions < 1:
+        raise ValueError(f"validation stream has {len(shards)} tokens, at least 2 are needed to score one position")
+    if max_positions is not None:
+        num_positions = min(num_positions, max_positions)
+    seq_len, device = gpt.settings.seq_len, gpt.tok_emb.weight.device
+    nats, num_bytes, start = 0.0, 0, 0
+    while start < num_positions:
+        rows = min(batch_windows, (num_positions - start) // seq_len)
+        length = seq_len if rows else num_positions - start
+        count = max(rows, 1) * length
+        tokens = shards.read(start, count + 1).astype(np.int64)
+        ids = torch.from_numpy(tokens).to(device)
+        with torch.inference_mode():
+            losses = gpt.token_losses(ids[:-1].view(-1, length), ids[1:].view(-1, length))
+        nats += float(losses.sum(dtype=torch.float64))
+        num_bytes += int(byte_table.count(tokens[:-1], tokens[1:]).sum())
+        start += count
+    return Score(nats, num_positions, num_bytes)

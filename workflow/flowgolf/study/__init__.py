@@ -1,0 +1,1 @@
+"""What is declared: a study's settings, its runs and stages, and which record lies where."""

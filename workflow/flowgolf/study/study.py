@@ -1,0 +1,207 @@
+"""A study: one YAML file of typed settings, resolved into named runs and the slice that each stage depends on.
+
+Imports no torch: every Snakemake process, on every node, reads this first.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any, Literal, NamedTuple
+
+from pydantic import ValidationError
+
+from flowgolf.settings import Settings
+from flowgolf.study.errors import ConfigError, nearest_key, sentences, setting_keys
+from flowgolf.study.settings import NAME_PATTERN, RunSettings, StudySettings
+
+Stage = Literal["train", "export", "sliding", "legal_ttt"]
+STAGES: tuple[Stage, ...] = ("train", "export", "sliding", "legal_ttt")
+
+
+class Run(NamedTuple):
+    """One trained and evaluated model: a variant under one seed."""
+
+    variant: str
+    seed: int
+
+
+class Study:
+    """The resolved study: every variant's settings, the runs, and which runs share a stage."""
+
+    def __init__(self, config: dict[str, Any], source: str = "configuration") -> None:
+        """Validate a configuration; `source` is the file that errors name. Raises ConfigError."""
+        self.source = source
+        try:
+            self.settings = StudySettings.model_validate(config)
+        except ValidationError as error:
+            raise ConfigError(source, sentences(error, StudySettings)) from None
+        self.overrides = dict(self._named_overrides(config))
+        self.variants = {name: self._resolve(name, override) for name, override in self.overrides.items()}
+        self._check_report()
+        self._check_submission()
+        self.runs = list(self._declared_runs())
+        self._owners = {stage: self._stage_owners(stage) for stage in STAGES}
+
+    def _named_overrides(self, config: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Each variant and sweep point with its difference from the baseline, in the order of declaration."""
+        yield from self.settings.variants.items()
+        derived: set[str] = set()
+        for name, imported in self.settings.imports.items():
+            if name in self.settings.variants:
+                raise self._error(f"imports.{name}", f"two variants are named '{name}'")
+            derived.add(name)
+            yield name, {"model": imported.model}
+        for name, override in self.matched_overrides():
+            derived.add(name)
+            yield name, override
+        for sweep_name, sweep in self.settings.sweeps.items():
+            where = f"sweeps.{sweep_name}"
+            if sweep.of not in self.settings.variants:
+                raise self._error(f"{where}.of", f"no variant '{sweep.of}'", sweep.of, list(self.settings.variants))
+            keys = list(setting_keys(RunSettings))
+            if sweep.key not in keys:
+                raise self._error(f"{where}.key", f"no setting '{sweep.key}'", sweep.key, keys)
+            for value in sweep.values:
+                name = sweep_point(sweep.of, sweep_name, value)
+                if name in self.settings.variants or name in derived:
+                    raise self._error(f"{where}.values", f"two variants are named '{name}'")
+                derived.add(name)
+                yield name, merge(self.settings.variants[sweep.of], nested(sweep.key, value))
+
+    def matched_overrides(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The arms of the 2x2 with one bit plan for all, when the report asks for them."""
+        if self.settings.report.matched_plan:
+            for arm in self.settings.report.two_by_two:
+                if arm in self.settings.variants:
+                    yield matched(arm), merge(self.settings.variants[arm], nested("export.plan", "matched"))
+
+    def _resolve(self, name: str, override: dict[str, Any]) -> RunSettings:
+        """The settings of one variant: the baseline with its difference merged in."""
+        if not re.match(NAME_PATTERN, name):
+            raise self._error(f"variants.{name}", "a name takes letters, digits and _ . + = - only")
+        base = self.settings.base.model_dump(exclude_unset=True)
+        try:
+            return RunSettings.model_validate(merge(base, override))
+        except ValidationError as error:
+            raise ConfigError(self.source, sentences(error, RunSettings, f"variants.{name}")) from None
+
+    def _check_report(self) -> None:
+        """Refuse tables about variants that do not exist."""
+        report = self.settings.report
+        named = {"reference": [report.reference], "two_by_two": report.two_by_two, "pairs": chain(*report.pairs)}
+        for key, name in ((key, name) for key, names in named.items() for name in names):
+            if name not in self.variants:
+                raise self._error(f"report.{key}", f"no variant '{name}'", name, list(self.variants))
+
+    def _check_submission(self) -> None:
+        """Refuse to submit what this study does not train."""
+        if self.settings.submission is None:
+            return
+        for name in self.submitted:
+            if name not in self.settings.variants:
+                known = list(self.settings.variants)
+                raise self._error("submission.variants", f"no trained variant '{name}'", name, known)
+            if self.variants[name].export.codec == "range":
+                raise self._error(
+                    "submission.variants", f"{name} has export.codec range, which train_gpt.py cannot read"
+                )
+        seed = self.settings.submission.seed
+        if seed is not None and seed not in self.settings.seeds:
+            raise self._error("submission.seed", f"{seed} is not one of the seeds {self.settings.seeds}")
+
+    @property
+    def submitted(self) -> list[str]:
+        """Variants that get a submission folder; a study without a `submission` block is a ConfigError."""
+        if self.settings.submission is None:
+            raise self._error("submission", "missing; say who submits what, as config/config.yaml does")
+        return self.settings.submission.variants or self.settings.report.two_by_two
+
+    @property
+    def submitted_seed(self) -> int:
+        """Seed whose artifact is submitted."""
+        block = self.settings.submission
+        return self.settings.seeds[0] if block is None or block.seed is None else block.seed
+
+    def _error(self, key: str, what: str, given: str | None = None, known: list[str] | None = None) -> ConfigError:
+        hint = f"; did you mean {nearest_key(given, known)}?" if given and known else ""
+        return ConfigError(self.source, [f"{key}: {what}{hint}"])
+
+    def _declared_runs(self) -> Iterator[Run]:
+        named = [*self.settings.variants, *(name for name, _ in self.matched_overrides())]
+        main = ((name, self.settings.seeds) for name in named)
+        swept = (
+            (sweep_point(sweep.of, name, value), sweep.seeds)
+            for name, sweep in self.settings.sweeps.items()
+            for value in sweep.values
+        )
+        imported = ((name, [each.seed]) for name, each in self.settings.imports.items())
+        for variant, seeds in chain(main, swept, imported):
+            yield from (Run(variant, seed) for seed in seeds)
+
+    def _stage_owners(self, stage: Stage) -> dict[str, str]:
+        """For each variant the first one declared whose settings up to this stage are the same."""
+        first: dict[str, str] = {}
+        return {name: first.setdefault(repr(self._up_to(stage, name)), name) for name in self.variants}
+
+    def _up_to(self, stage: Stage, variant: str) -> list[dict[str, Any]]:
+        upstream: dict[Stage, tuple[Stage, ...]] = {
+            "train": ("train",),
+            "export": ("train", "export"),
+            "sliding": ("train", "export", "sliding"),
+            "legal_ttt": ("train", "export", "legal_ttt"),
+        }
+        return [self.stage_settings(each, variant) for each in upstream[stage]]
+
+    def stage_settings(self, stage: Stage, variant: str) -> dict[str, Any]:
+        """The settings that one stage of a variant depends on itself, as JSON values."""
+        run = self.variants[variant]
+        imported = self.settings.imports.get(variant)
+        slices: dict[Stage, dict[str, Settings]] = {
+            "train": {"model": run.model, "import": imported} if imported else {"model": run.model, "train": run.train},
+            "export": {"export": run.export},
+            "sliding": {"sliding": run.evaluate.sliding},
+            "legal_ttt": {"legal_ttt": run.evaluate.legal_ttt},
+        }
+        return {key: block.model_dump(mode="json") for key, block in slices[stage].items()}
+
+    def owner(self, stage: Stage, variant: str) -> str:
+        """The variant under whose name a stage's result is kept: equal settings are one run."""
+        return self._owners[stage][variant]
+
+    def stage_runs(self, stage: Stage) -> list[Run]:
+        """The runs that a stage really computes, each once."""
+        return list(dict.fromkeys(Run(self.owner(stage, run.variant), run.seed) for run in self.runs))
+
+    def sweep_variants(self) -> dict[str, list[str]]:
+        """For each sweep the names of its points, in the order of its values."""
+        return {
+            name: [sweep_point(sweep.of, name, value) for value in sweep.values]
+            for name, sweep in self.settings.sweeps.items()
+        }
+
+
+def matched(arm: str) -> str:
+    """Name of an arm exported with the matched plan: `nfm-plan=matched`."""
+    return f"{arm}-plan=matched"
+
+
+def sweep_point(of: str, sweep: str, value: Any) -> str:
+    """Name of a sweep point: `nfm-loss_weight=0.05`."""
+    return f"{of}-{sweep}={value}"
+
+
+def nested(key: str, value: Any) -> dict[str, Any]:
+    """`a.b` and 1 as {"a": {"b": 1}}."""
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    result: dict[str, Any] = value
+    return result
+
+
+def merge(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
+    """`base` with `override` on top: blocks merge key by key, anything else replaces, null included."""
+    merged = dict(base)
+    for key, value in override.items():
+        inner = merged.get(key)
+        merged[key] = merge(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+    return merged

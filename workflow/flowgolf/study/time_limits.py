@@ -1,0 +1,41 @@
+"""How long a job may take at most, from the size of the study alone: the time limit that a cluster is asked for."""
+
+from flowgolf.study.settings import RunSettings
+
+DEVICE_FLOPS = 20e12  # a slow data-centre GPU; too short a limit costs a resubmission, training goes on from its state
+MARGIN_MINUTES = 30.0  # start-up, compilation, validation; all there is to a small study
+VALIDATION_TOKENS = 62_000_000  # the challenge's validation split, the largest in use
+
+
+def parameters(run: RunSettings) -> float:
+    """Rough number of parameters: attention and MLP matrices, and the embeddings."""
+    model = run.model
+    return model.layers * model.dim**2 * (4 + 2 * model.mlp_ratio) + model.vocab_size * model.dim
+
+
+def train_minutes(run: RunSettings) -> int:
+    """Time limit of a training, minutes."""
+    tokens = run.train.steps * run.train.batch_tokens
+    seconds = 6 * parameters(run) * tokens / (DEVICE_FLOPS * run.train.devices)
+    if run.train.max_seconds is not None:
+        seconds = min(seconds, run.train.max_seconds)
+    return round(MARGIN_MINUTES + seconds / 60)
+
+
+def sliding_minutes(run: RunSettings) -> int:
+    """Time limit of a sliding-window evaluation, minutes; its parts are as many jobs."""
+    settings = run.evaluate.sliding
+    passes = settings.seq_len / settings.stride / settings.shards
+    return round(MARGIN_MINUTES + scoring_seconds(run, passes) / 60)
+
+
+def legal_ttt_minutes(run: RunSettings) -> int:
+    """Time limit of legal test-time training, minutes: scoring, and three times its work for each epoch."""
+    settings = run.evaluate.legal_ttt
+    passes = settings.seq_len / settings.stride + 3 * settings.epochs
+    return round(MARGIN_MINUTES + scoring_seconds(run, passes) / 60)
+
+
+def scoring_seconds(run: RunSettings, passes: float) -> float:
+    """Seconds for so many forward passes over the validation tokens."""
+    return 2 * parameters(run) * VALIDATION_TOKENS * passes / DEVICE_FLOPS

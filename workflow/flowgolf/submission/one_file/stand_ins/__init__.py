@@ -1,0 +1,1 @@
+"""Modules that take the place of others inside the generated train_gpt.py."""

@@ -1,0 +1,1 @@
+"""What a study is doing, and what a launch would cost."""

@@ -1,0 +1,174 @@
+"""What a launch would cost: new and cached jobs, device hours, the longest chain, memory."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+
+from flowgolf.files import read_json
+from flowgolf.report.tables.render import Column, Table, markdown
+from flowgolf.watch.rates import DECLARED_BASIS, PUBLISHED_POSITIONS, Rate, declared_rates, measured_rates, nearest
+from flowgolf.watch.work import adaptation_flops, model_flops, scoring_flops, training_flops, training_memory_bytes
+
+TIMED = ("train", "sliding", "legal_ttt")
+HOUR_SECONDS = 3600
+GIGABYTE = 1e9
+FAR = 10  # a rate measured on a model so much smaller or larger says little
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of a stage that takes time."""
+
+    stage: str
+    record: str
+    """What it leaves."""
+    needs: str | None
+    """Record of the job before it."""
+    settings: Mapping[str, Any]
+    """Settings of its variant: model, train, export, evaluate."""
+
+
+def estimate(study: Mapping[str, Any], config: Mapping[str, Any], snakefile: str, results: Path) -> None:
+    """Print jobs, hours and memory of what Snakemake would do now.
+
+    `study`: name, `jobs` (fields of `Job`), `data` (the source) and `data_record` (path of data.json).
+    `config` is the configuration, `snakefile` the workflow; rates are those of the runs under `results`.
+    """
+    planned = plan(config, snakefile)
+    print(markdown(job_table(study["name"], planned)))
+    new = {output for _, output, is_new in planned if is_new}
+    pending = [job for job in (Job(**job) for job in study["jobs"]) if job.record in new and job.stage in TIMED]
+    if not pending:
+        print("no training and no evaluation is left to do")
+        return
+    positions = validation_positions(study)
+    print(markdown(time_table(pending, [*measured_rates(results), *declared_rates()], positions)))
+
+
+def plan(config: Mapping[str, Any], snakefile: str) -> list[tuple[str, str, bool]]:
+    """(rule, output, whether it would be made now) of every output of the study, as Snakemake sees it.
+
+    ValueError with its message when Snakemake cannot tell.
+    """
+    with TemporaryDirectory() as folder:
+        configfile = Path(folder, "config.json")
+        configfile.write_text(json.dumps(config))
+        command = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--summary"]
+        done = subprocess.run([*command, "--configfile", str(configfile)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = [line.strip() for line in done.stderr.splitlines() if not line.startswith("Using ")]
+        raise ValueError(f"snakemake --summary: {' '.join(said)}")
+    return planned_outputs(done.stdout)
+
+
+def planned_outputs(summary: str) -> list[tuple[str, str, bool]]:
+    """The rows of `snakemake --summary`: output, date, rule, log, status, plan, separated by tabs."""
+    rows = [line.split("\t") for line in summary.splitlines() if line.count("\t") == 5]
+    return [(row[2], row[0], row[5] != "no update") for row in rows[1:]]
+
+
+def job_table(name: str, planned: Iterable[tuple[str, str, bool]]) -> Table:
+    """New and cached jobs by rule."""
+    jobs = {(rule, job_folder(Path(output))): is_new for rule, output, is_new in planned}
+    new = Counter(rule for (rule, _), is_new in jobs.items() if is_new)
+    cached = Counter(rule for (rule, _), is_new in jobs.items() if not is_new)
+    rows = [{"rule": rule, "new": new[rule], "cached": cached[rule]} for rule in sorted(new | cached)]
+    rows.append({"rule": "total", "new": new.total(), "cached": cached.total()})
+    columns = [Column("rule", "rule"), Column("new", "new jobs", "d"), Column("cached", "cached jobs", "d")]
+    return Table("jobs", f"{name}: jobs", pd.DataFrame(rows), columns)
+
+
+def job_folder(output: Path) -> Path:
+    """What the outputs of one job of a rule share: their folder, and in a folder of parts the number of the part."""
+    part = output.name.partition(".")[0]
+    return output.parent / part if part.isdigit() else output.parent
+
+
+def validation_positions(study: Mapping[str, Any]) -> int | None:
+    """Positions of the validation set: counted, or the published count for a set to be downloaded, or unknown."""
+    if Path(study["data_record"]).exists():
+        return int(read_json(study["data_record"])["validation"]["tokens"]) - 1
+    return PUBLISHED_POSITIONS if study["data"] == "hub" else None
+
+
+def time_table(pending: Sequence[Job], rates: Sequence[Rate], positions: int | None) -> Table:
+    """Hours of the pending jobs on every device that a rate is known for."""
+    by_device: dict[str, list[Rate]] = {}
+    for rate in rates:
+        by_device.setdefault(rate.device, []).append(rate)
+    rows = [device_row(device, known, pending, positions) for device, known in by_device.items()]
+    columns = [Column("device", "device"), Column("basis", "rates")]
+    headings = {**{stage: stage for stage in TIMED}, "total": "all", "chain": "longest chain"}
+    columns += [Column(key, f"{heading} (h)", ",.3f") for key, heading in headings.items()]
+    columns.append(Column("memory", "peak memory (GB)", ",.1f"))
+    notes = [
+        "Hours of one such device: GPU hours, or core hours where it is one thread of a CPU.",
+        "A chain is a run from its first new stage to its last evaluation; more devices do not shorten it.",
+        "Rates are those of the model nearest in size, scaled by its FLOPs. Data, export and tables take minutes on a "
+        "CPU and are left out.",
+    ]
+    if positions is None:
+        notes.append("Evaluations are not counted: the size of the validation set is known once `tokens` has run.")
+    return Table("time", "Time and memory of the new jobs", pd.DataFrame(rows), columns, notes)
+
+
+def device_row(device: str, rates: Sequence[Rate], pending: Sequence[Job], positions: int | None) -> dict[str, Any]:
+    """The row of one device."""
+    seconds = {job.record: job_seconds(job, rates, positions) for job in pending}
+    hours = {stage: sum(seconds[job.record] for job in pending if job.stage == stage) / HOUR_SECONDS for stage in TIMED}
+    measured = [stage for stage in TIMED if any(rate.stage == stage for rate in rates)]
+    basis = DECLARED_BASIS.get(device, f"measured: {', '.join(measured)}{distance(pending, rates)}")
+    total, chain = sum(hours.values()), longest_chain(pending, seconds) / HOUR_SECONDS
+    return {"device": device, "basis": basis, **hours, "total": total, "chain": chain, "memory": memory(pending, rates)}
+
+
+def distance(pending: Sequence[Job], rates: Sequence[Rate]) -> str:
+    """A warning when every measured model is of another order of size than some pending one."""
+    ratios = []
+    for job in pending:
+        flops = model_flops(job.settings["model"])
+        ratios.append(min(max(rate.flops_per_token / flops, flops / rate.flops_per_token) for rate in rates))
+    return f" (on a model of {max(ratios):,.0f} times another size)" if max(ratios) > FAR else ""
+
+
+def job_seconds(job: Job, rates: Sequence[Rate], positions: int | None) -> float:
+    """Seconds of a job; a stage that never ran on this device is taken to go at the rate of training."""
+    model = job.settings["model"]
+    rate = nearest(rates, job.stage, model_flops(model)) or nearest(rates, "train", model_flops(model))
+    assert rate is not None  # every device has trained, or is declared
+    if job.stage == "train":
+        return training_flops(model, job.settings["train"], positions) / rate.flops_per_second
+    if positions is None:
+        return 0.0
+    flops = scoring_flops if job.stage == "sliding" else adaptation_flops
+    return flops(model, job.settings["evaluate"][job.stage], positions) / rate.flops_per_second
+
+
+def longest_chain(pending: Sequence[Job], seconds: Mapping[str, float]) -> float:
+    """Seconds of the slowest run: its new training, and the slower of its new evaluations, in parts where so set."""
+
+    def alone(job: Job) -> float:
+        parts = job.settings["evaluate"]["sliding"]["shards"] if job.stage == "sliding" else 1
+        return seconds[job.record] / float(parts)
+
+    return max(alone(job) + seconds.get(job.needs or "", 0.0) for job in pending)
+
+
+def memory(pending: Sequence[Job], rates: Sequence[Rate]) -> float:
+    """Gigabytes of the largest new training; NaN when there is none."""
+    largest = 0.0
+    for job in pending:
+        if job.stage == "train":
+            rate = nearest(rates, "train", model_flops(job.settings["model"]))
+            assert rate is not None  # as above
+            needed = training_memory_bytes(job.settings["model"], job.settings["train"])
+            largest = max(largest, (needed + rate.extra_memory_bytes) / GIGABYTE)
+    return largest or float("nan")

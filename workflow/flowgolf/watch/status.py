@@ -1,0 +1,157 @@
+"""What every declared run is doing now, from its records, its logs and the cluster's queue. Waits for no lock."""
+
+import re
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from flowgolf.files import read_json, write_json
+from flowgolf.report.results.collect import collect, modified, short
+from flowgolf.report.results.manifest import STAGES, canonical
+from flowgolf.report.results.metrics import EVALUATIONS, METRICS, is_partial
+from flowgolf.report.tables.render import Column, Table, cell_text, markdown
+from flowgolf.report.tables.tables import print_main, tables
+from flowgolf.running.progress import clock
+from flowgolf.running.queue import ClusterJob, cluster_jobs
+
+SILENT_SECONDS = 300  # a running job writes a line every ten seconds; after this long without one it is mentioned
+LOG_TAIL_BYTES = 4096
+PROGRESS = re.compile(r"\d+% \(.*")  # what flowgolf.running.progress writes after the label
+STATES = ("done", "running", "queued", "failed", "pending")
+FIGURES = {"train_val_bpb": ".4f", "artifact_bytes": ",.0f", "sliding_bpb": ".5f", "legal_ttt_bpb": ".5f"}
+
+
+def status(manifest: Mapping[str, Any], folder: str | Path) -> None:
+    """Print a table of every declared run, why runs failed, the main tables so far; write all into `folder`/tables.
+
+    The manifest is that of runs.json; each run also has `jobs`, stage -> list of {log, queue_name}: the log of a job
+    and its comment in the cluster's queue.
+    """
+    queue, problem = cluster_jobs(Path.cwd())
+    table = status_table(manifest, queue, time.time())
+    print(markdown(table))
+    print("".join(f"{line}\n" for line in failures(manifest)), end="")
+    if problem:
+        print(f"the queue is unknown: {problem}\n")
+    if any((table.frame[key] != "").any() for key in FIGURES):
+        print_tables(manifest, Path(folder))
+
+
+def failures(manifest: Mapping[str, Any]) -> list[str]:
+    """The whole sentence of every failure that nothing has followed, and the log that says more."""
+    found: dict[str, str] = {}
+    for run in canonical(manifest)["runs"]:
+        for stage, record in run["failed"].items():
+            if Path(record).exists() and run.get(stage) and not Path(run[stage]).exists():
+                who = f"{stage} {run['variant']} seed {run['seed']}"
+                message = str(read_json(record)["message"]).removeprefix(f"{who}: ")
+                found[record] = f"{who} failed: {message}\n  details: {run['jobs'][stage][0]['log']}"
+    return list(found.values())
+
+
+def print_tables(manifest: Mapping[str, Any], folder: Path) -> None:
+    """The tables from what there is; what keeps them from being made is printed in their place."""
+    write_json(folder / "runs.json", dict(manifest))
+    try:
+        tables(folder / "runs.json", folder / "tables")
+    except ValueError as error:
+        print(f"no tables: {error}")
+        return
+    print_main(folder / "runs.json")
+    print(f"\nall tables, as CSV, Markdown, LaTeX and HTML: {folder / 'tables'}")
+
+
+def status_table(manifest: Mapping[str, Any], queue: Mapping[str, ClusterJob], now: float) -> Table:
+    """A row per declared run, in the order of declaration; a second name of a run is left out."""
+    study = canonical(manifest)
+    figures = collect(study)
+    rows, counts = [], Counter[str]()
+    for run, (_, row) in zip(study["runs"], figures.iterrows(), strict=True):
+        states = {stage: stage_state(run, stage, queue, now) for stage in STAGES if run.get(stage)}
+        counts[summary(states)] += 1
+        cells = {key: cell_text(row[key], spec) for key, spec in FIGURES.items()}
+        for metric in EVALUATIONS:
+            if is_partial(row, METRICS[metric].stage):
+                cells[metric] += " (partial)"
+        rows.append({"variant": run["variant"], "seed": str(run["seed"]), **cells, "state": sentence(states)})
+    columns = [
+        Column("variant", "variant"), Column("seed", "seed"), Column("train_val_bpb", "train val bpb"),
+        Column("artifact_bytes", "bytes"), Column("sliding_bpb", "sliding bpb"),
+        Column("legal_ttt_bpb", "legal TTT bpb"), Column("state", "state"),
+    ]  # fmt: skip
+    counted = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+    frame = pd.DataFrame(rows, columns=[column.key for column in columns])
+    return Table("status", f"{study['study']}: {len(rows)} runs, {counted}", frame, columns)
+
+
+def stage_state(run: Mapping[str, Any], stage: str, queue: Mapping[str, ClusterJob], now: float) -> str:
+    """State of one stage: a word of `STATES`, with what is known about it.
+
+    A stage removes its failure record when it starts, so that a record means that nothing started since.
+    """
+    if Path(run[stage]).exists():
+        return "done"
+    failure = Path(run["failed"][stage])
+    reason = f"failed: {short(str(read_json(failure)['message']))}" if failure.exists() else ""
+    states = [job_state(Path(job["log"]), queue.get(job["queue_name"]), reason, now) for job in run["jobs"][stage]]
+    return next((s for word in ("running", "queued", "failed") for s in states if s.startswith(word)), "pending")
+
+
+def job_state(log: Path, job: ClusterJob | None, reason: str, now: float) -> str:
+    """State of one job; `reason` is that of its stage's failure record, if there is one."""
+    if job and job.waits:
+        return f"queued (job {job.identifier}: {job.reason})"
+    if reason:
+        return reason
+    if job and job.failure:
+        return f"failed: {job.failure} (job {job.identifier})"
+    return running(log, job, now)
+
+
+def running(log: Path, job: ClusterJob | None, now: float) -> str:
+    """What a started job last said of itself; `pending` when none has started since the last one that ended."""
+    lines = log_tail(log)
+    ended = bool(lines) and re.search(r"  done in [\d:]+$", lines[-1]) is not None
+    if ended or not (lines or job):
+        return "pending"
+    found = PROGRESS.search(lines[-1]) if lines else None
+    said = " " + found[0].strip().replace("  ", ", ") if found else ""
+    silence = now - modified(log) if lines else 0.0
+    silent = f", silent for {clock(silence)}" if silence > SILENT_SECONDS else ""
+    return f"running{said}{silent}{f' (job {job.identifier})' if job else ''}"
+
+
+def log_tail(log: Path) -> list[str]:
+    """The last lines of a log, empty ones left out; nothing when there is no log."""
+    if not log.exists():
+        return []
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - LOG_TAIL_BYTES))
+        text = file.read().decode(errors="replace")
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def summary(states: Mapping[str, str]) -> str:
+    """The one word for a run: what needs attention first."""
+    words = {re.split(r"\W", state)[0] for state in states.values()}
+    if words == {"done"}:
+        return "done"
+    return next((word for word in ("failed", "running", "queued") if word in words), "pending")
+
+
+def sentence(states: Mapping[str, str]) -> str:
+    """The states of a run's stages in one line: those that are neither done nor waiting for others."""
+    stages: dict[str, list[str]] = {}
+    for stage, state in states.items():
+        stages.setdefault(state, []).append(stage)
+    named = [f"{', '.join(names)} {state}" for state, names in stages.items() if state not in ("done", "pending")]
+    if named:
+        return "; ".join(named)
+    waiting = [stage for stage, state in states.items() if state == "pending"]
+    if not waiting:
+        return "done"
+    return "pending" if len(waiting) == len(states) else f"pending: {', '.join(waiting)}"
