@@ -94,13 +94,13 @@ def test_the_code_that_counts_is_the_file_that_is_submitted(clone, submission) -
 
 
 def test_evaluation_settings_and_small_edits_export_nothing_again(clone, submission) -> None:
-    path = clone.folder / "workflow/flowgolf/evaluate/ledger.py"
+    path = clone.folder / "workflow/flowgolf/scoring/ledger.py"
     path.write_text(path.read_text().replace("is scored a second time", "is being scored a second time"))
     assert not {"train", "export"} & clone.planned().keys()
 
 
 def test_code_of_another_size_exports_again_and_trains_nothing(clone, submission) -> None:
-    path = clone.folder / "workflow/flowgolf/submission/train_gpt.py"
+    path = clone.folder / "workflow/flowgolf/submission/one_file/entry.py"
     text = path.read_text().replace("def main(", f"LONG = {'x' * bundle.BLOCK_BYTES!r}\n\n\ndef main(")
     path.write_text(
         re.sub("Do what", "Do LONG", text).replace("    chosen = parser()", "    assert LONG\n    chosen = parser()")
