@@ -1,4 +1,4 @@
-"""Each rule of spec/legality.md that an evaluation can break: a planted violation is caught, by its own check.
+"""Each rule of docs/spec/legality.md that an evaluation can break: a planted violation is caught, by its own check.
 
 Rules 3, 4 and 5 are also enforced by the ledger while the evaluation runs (test_ledger.py, test_adapt.py).
 """

@@ -1,4 +1,4 @@
-"""The model against reference vectors and published parameter counts (spec/model.md)."""
+"""The model against reference vectors and published parameter counts (docs/spec/model.md, M2 and M3)."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Starts of all parameters (spec/model.md, Parameters and initial values)."""
+"""Starts of all parameters (docs/spec/model.md, M16 to M19)."""
 
 import math
 

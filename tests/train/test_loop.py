@@ -1,4 +1,4 @@
-"""The loop leaves what the spec names, refuses what cannot be trained, and survives being killed at any moment."""
+"""The loop leaves a run's files (docs/spec/training.md, T16), refuses what cannot be trained, survives being killed."""
 
 import itertools
 import json

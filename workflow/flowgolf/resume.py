@@ -1,4 +1,4 @@
-"""The state that a killed run resumes from: two generations, each checked against its digest."""
+"""The state that a killed run resumes from: two generations, each with its digest (docs/spec/training.md, T14)."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""How many bytes of text a token stands for: the denominator of bits per byte (spec/data.md, "Bytes, exactly")."""
+"""How many bytes of text a token stands for: the denominator of bits per byte (docs/spec/data.md, D5)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The one place that knows data.json: tokens, byte counts and vocabulary of a study."""
+"""The one place that knows data.json: tokens, byte counts and vocabulary of a study (docs/spec/data.md, D7)."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Documents to tokens in worker processes: order kept, memory bounded, bytes checked (spec/data.md, "Speed")."""
+"""Documents to tokens in worker processes: order kept, memory bounded, bytes checked (docs/spec/data.md, D8)."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator

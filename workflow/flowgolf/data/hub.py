@@ -1,4 +1,4 @@
-"""The challenge's export on the Hugging Face hub, downloaded once and checked (spec/data.md, source `hub`)."""
+"""The challenge's export on the Hugging Face hub, downloaded once and checked (docs/spec/data.md, D4)."""
 
 import hashlib
 import time

@@ -1,4 +1,4 @@
-"""Ready shards, checked and counted where they are: no copy (spec/data.md, sources `shards` and `hub`)."""
+"""Ready shards, checked and counted where they are: no copy (docs/spec/data.md, D4)."""
 
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b

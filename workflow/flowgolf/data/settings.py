@@ -1,4 +1,4 @@
-"""Where text comes from and how it becomes tokens (spec/data.md)."""
+"""Where text comes from and how it becomes tokens (docs/spec/data.md, D2 to D4)."""
 
 from typing import Annotated, Literal
 

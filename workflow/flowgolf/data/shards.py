@@ -1,4 +1,4 @@
-"""The challenge's binary format: files of uint16 tokens, read through memory maps (spec/data.md, "Shards")."""
+"""The challenge's binary format: files of uint16 tokens, read through memory maps (docs/spec/data.md, D1)."""
 
 from bisect import bisect_right
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Documents as a stream of text, one at a time, from the `sample` and `text` sources (spec/data.md, "Sources")."""
+"""Documents as a stream of text, one at a time, from the `sample` and `text` sources (docs/spec/data.md, D4)."""
 
 import csv
 import gzip

@@ -1,4 +1,4 @@
-"""Which documents are validation, and which training documents repeat one of them (legality rule 10)."""
+"""Which documents are validation, and which training documents repeat one (docs/spec/data.md, D3; rule 10)."""
 
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b

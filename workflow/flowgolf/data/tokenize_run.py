@@ -1,4 +1,4 @@
-"""Text to shards in one pass that can be interrupted: finished shards are never made twice (spec/data.md, "Speed")."""
+"""Text to shards in one pass that can be interrupted: finished shards are never made twice (docs/spec/data.md, D8)."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The tokenizer: trained on the training documents, or taken as it is (spec/data.md, "Tokenizer")."""
+"""The tokenizer: trained on the training documents, or taken as it is (docs/spec/data.md, D2)."""
 
 from collections.abc import Iterable, Iterator
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""Rule tokens: every source to shards and the record of them, data.json (spec/data.md)."""
+"""Rule tokens: every source to shards and the record of them, data.json (docs/spec/data.md, D7)."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Training on text that has been scored (spec/evaluation.md, legal test-time training, steps 2 to 4)."""
+"""Training on text that has been scored (docs/spec/evaluation.md, E6 to E8)."""
 
 import math
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Whether two arms differ on the same text: a paired bootstrap over documents, from the kept losses of positions."""
+"""Whether two arms differ on the same text: a paired bootstrap over documents (docs/spec/evaluation.md, E12)."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The rules of spec/legality.md that one evaluation can break, each as a function that raises `CheckError`.
+"""The rules of docs/spec/legality.md that one evaluation can break: functions that raise `CheckError`.
 
 A check returns one sentence of evidence; `flowgolf.evaluate.verify` runs them all.
 """

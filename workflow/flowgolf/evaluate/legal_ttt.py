@@ -1,4 +1,4 @@
-"""Rule `legal_ttt`: score a chunk, then train on it, and so on to the end (spec/evaluation.md)."""
+"""Rule `legal_ttt`: score a chunk, then train on it, and so on to the end (docs/spec/evaluation.md, E5)."""
 
 import copy
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What an evaluation leaves: the result as JSON, and the loss of each position (spec/evaluation.md)."""
+"""What an evaluation leaves: the result as JSON, and the loss of each position (docs/spec/evaluation.md, E11)."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from flowgolf.scoring.precision import device_of
 from flowgolf.scoring.score import Score, figures
 from flowgolf.scoring.settings import WindowSettings
 
-BOS = 1  # spec/data.md: every document starts with it
+BOS = 1  # docs/spec/data.md, D3: every document starts with it
 
 
 def result(

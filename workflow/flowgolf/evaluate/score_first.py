@@ -1,4 +1,4 @@
-"""Score-first test-time training of one model on one stream (spec/evaluation.md, legal test-time training)."""
+"""Score-first test-time training of one model on one stream (docs/spec/evaluation.md, E5)."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""How an artifact is scored (spec/evaluation.md)."""
+"""How an artifact is scored (docs/spec/evaluation.md, E3 to E8)."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Rules `sliding` and `merge_sliding`: every position once, with the longest context (spec/evaluation.md)."""
+"""Rules `sliding` and `merge_sliding`: every position once, with the longest context (docs/spec/evaluation.md, E3)."""
 
 import math
 import time
@@ -38,7 +38,7 @@ def sliding(
 
     With `shard` (k, n) only the k-th of n parts is scored, and the roundtrip by the first; `merge_sliding` joins the
     parts. Raises ValueError for an artifact that is damaged or made for another vocabulary, and for a validation set
-    shorter than a window; CheckError when a rule of spec/legality.md is broken.
+    shorter than a window; CheckError when a rule of docs/spec/legality.md is broken.
     """
     torch.set_num_threads(settings.threads)
     dataset = Dataset.open(data_json)

@@ -1,4 +1,4 @@
-"""Runs the checks that belong to an evaluation, before its figures are written (spec/legality.md)."""
+"""Runs the checks that belong to an evaluation, before its figures are written (docs/spec/legality.md, L1)."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -118,7 +118,7 @@ RULES: dict[int, tuple[str, Callable[[Evidence], str]]] = {
     10: ("disjoint", lambda it: checks.disjoint(it.dataset)),
     12: ("one forward pass", lambda it: checks.one_forward_pass(it.gpt, it.sample)),
 }
-"""Rules of spec/legality.md by number. Rule 11 (size) is the export's, 13 to 16 are the tables'."""
+"""Rules of docs/spec/legality.md by number. Rule 11 (size) is the export's, 13 to 16 are the tables'."""
 
 
 def verify(evaluation: str, evidence: Evidence) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which blocks fall from int6 to int5, and the search for the fewest that fit (spec/export.md)."""
+"""Which blocks fall from int6 to int5, and the search for the fewest that fit (docs/spec/export.md, X8)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

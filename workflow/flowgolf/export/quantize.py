@@ -1,4 +1,4 @@
-"""From float weights to small integers and back, row by row (spec/export.md)."""
+"""From float weights to small integers and back, row by row (docs/spec/export.md, X2 to X6)."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from flowgolf.export.dequantize import Kind, as_rows, dequantize
 
-INT8_CLIP_QUANTILE = 0.9999984  # spec/export.md: the clip of int8 rows
+INT8_CLIP_QUANTILE = 0.9999984  # docs/spec/export.md, X4: the clip of int8 rows
 SEARCH_QUANTILES = (0.999, 0.9995, 0.9999, 0.99999, 1.0)  # "GPTQ-lite": clips tried for each row
 SMALLEST_HALF = 2.0**-24  # smallest positive float16: keeps a scale above zero without a floor
 BLOCK_MATRIX = re.compile(r"blocks\.(\d+)\.(attn|mlp)\.")

@@ -1,4 +1,4 @@
-"""What export.json says: sizes, plan, attempts, distance from the entropy, a row per tensor."""
+"""What export.json says: sizes, plan, attempts, entropy bound, a row per tensor (docs/spec/export.md, X12)."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def export_record(packer: Packer, chosen: Attempt, attempts: list[Attempt]) -> d
     """Figures of an export. `over_entropy` is the share of the file above `entropy_bound_bytes`.
 
     The bound is the order-0 entropy of the integers of each tensor and of the byte planes of scales and float tensors
-    (spec/export.md); lines grouped by spread can fall below it, since each group has statistics of its own.
+    (docs/spec/export.md, X13); lines grouped by spread can fall below it, since each group has statistics of its own.
     """
     settings = packer.settings
     bytes_total = chosen.bytes_weights + settings.counted_bytes

@@ -1,4 +1,4 @@
-"""How weights become an artifact under a byte cap (spec/export.md)."""
+"""How weights become an artifact under a byte cap (docs/spec/export.md)."""
 
 from typing import Annotated, Literal
 

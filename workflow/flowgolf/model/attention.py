@@ -1,4 +1,4 @@
-"""Causal grouped-query attention: partial rotary, value residual, XSA, output gate (spec/model.md, Attention)."""
+"""Causal grouped-query attention: partial rotary, value residual, XSA, output gate (docs/spec/model.md, M5)."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from flowgolf.model.initial import ORTHOGONAL_MIN_SIDE, Part, Streams, linear_
 from flowgolf.model.settings import ModelSettings
 
 ROPE_BASE = 10000.0
-ROPE_BASE_LENGTH = 1024  # the base grows for training lengths beyond this (NTK scaling, spec/model.md, Rotary)
+ROPE_BASE_LENGTH = 1024  # the base grows for training lengths beyond this (docs/spec/model.md, M6)
 
 
 class Matrices(NamedTuple):

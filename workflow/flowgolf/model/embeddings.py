@@ -1,4 +1,4 @@
-"""What turns token ids into vectors: bigram hash, smear gate, value embedding (spec/model.md, Forward)."""
+"""What turns token ids into vectors: bigram hash, smear gate, value embedding (docs/spec/model.md, M8 to M10)."""
 
 import math
 
@@ -11,7 +11,7 @@ from flowgolf.model.settings import BigramSettings, ValueEmbeddingSettings
 
 TOKEN_STD = 0.005
 VALUE_STD = 0.01
-HASH_CURRENT, HASH_PREVIOUS = 36313, 27191  # multipliers of spec/model.md, "Bigram hash"
+HASH_CURRENT, HASH_PREVIOUS = 36313, 27191  # docs/spec/model.md, M8
 
 
 class TokenEmbedding(nn.Embedding, Part):
@@ -34,7 +34,7 @@ class Bigram(Part):
         self.scale = nn.Parameter(torch.empty(()))
 
     def start(self, streams: Streams) -> None:
-        """Table 0; projection by the rule, divided by sqrt(2 * layers); scale 0.05."""
+        """Zeros in the table; projection by the rule, divided by sqrt(2 * layers); scale 0.05."""
         self.embed.weight.zero_()
         linear_(self.proj.weight, streams("proj.weight"), math.sqrt(2 * self.layers))
         self.scale.fill_(0.05)

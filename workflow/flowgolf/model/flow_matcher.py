@@ -1,6 +1,6 @@
 """Native flow matcher: optimal-transport conditional flow matching on the final hidden state.
 
-Formulas: spec/model.md, "Native flow matcher" (Lipman et al., arXiv 2210.02747; Tong et al., arXiv 2302.00482).
+Formulas: docs/spec/model.md, M11 (Lipman et al., arXiv 2210.02747; Tong et al., arXiv 2302.00482).
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""Flow refiner: a gated residual correction in a small latent space (spec/model.md, Flow refiner)."""
+"""Flow refiner: a gated residual correction in a small latent space (docs/spec/model.md, M12)."""
 
 import torch
 from torch import Tensor, nn

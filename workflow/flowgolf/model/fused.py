@@ -1,7 +1,9 @@
 """Chains of small operations with their gradients written out, in fewer passes over memory than autograd takes.
 
 At small widths a step is bound by the number of small operations and what they read and write (docs/training.md,
-Speed). Formulas: spec/model.md. tests/model/test_fused.py compares each gradient with finite differences.
+Speed). tests/model/test_fused.py compares each gradient with finite differences.
+
+Formulas: docs/spec/model.md, M3 to M7.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The transformer: blocks in a U-Net, optional parts on the final hidden state, and its losses (spec/model.md)."""
+"""The transformer: blocks in a U-Net, parts on the final hidden state, its losses (docs/spec/model.md, M3 and M4)."""
 
 import math
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The output head: softly capped logits and their losses, a piece of the positions at a time.
+"""The output head: softly capped logits and their losses (docs/spec/model.md, M15), a piece of the positions at a time.
 
 Logits are by far the largest activation of a small model. Here a piece of them that fits a CPU's cache is made, used
 for its losses and their gradient, and dropped; training and scoring never hold them for a whole batch.

@@ -1,4 +1,7 @@
-"""Initial weights: one random stream per parameter, so that a part on or off leaves all others alike."""
+"""Initial weights: one random stream per parameter, so that a part on or off leaves all others alike.
+
+Starts of every parameter: docs/spec/model.md, M16 to M19.
+"""
 
 import hashlib
 import math
@@ -7,7 +10,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-ORTHOGONAL_MIN_SIDE = 64  # spec/model.md, "Rule"
+ORTHOGONAL_MIN_SIDE = 64  # docs/spec/model.md, M17
 
 
 class Streams:
@@ -42,7 +45,7 @@ def orthogonal_(weight: Tensor, generator: torch.Generator) -> None:
 
 
 def linear_(weight: Tensor, generator: torch.Generator, divisor: float = 1.0) -> None:
-    """The rule of spec/model.md for a linear weight (out, in), divided by `divisor`.
+    """The start of a linear weight (out, in) by the rule (docs/spec/model.md, M17), divided by `divisor`.
 
     Orthogonal if both sides are at least 64, else torch's start of a linear layer: uniform within 1/sqrt(in).
     """

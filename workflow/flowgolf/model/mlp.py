@@ -1,4 +1,4 @@
-"""Feed-forward layer with a squared leaky ReLU (spec/model.md, MLP)."""
+"""Feed-forward layer with a squared leaky ReLU (docs/spec/model.md, M7)."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F

@@ -1,4 +1,4 @@
-"""Weights of the published script: a `.pt` state dict, or a quantised `.int6.ptz` (spec/export.md, Artifact).
+"""Weights of the published script: a `.pt` state dict, or a quantised `.int6.ptz` (docs/spec/export.md, X11).
 
 Both are read with torch.load(weights_only=True) alone, so that a stranger's file cannot run code.
 """

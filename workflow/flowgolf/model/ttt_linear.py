@@ -1,6 +1,6 @@
 """TTT-linear refiner: a linear model trained inside the forward pass, dual form.
 
-Formulas: spec/model.md, "TTT-linear refiner" (Sun et al., arXiv 2407.04620).
+Formulas: docs/spec/model.md, M13 (Sun et al., arXiv 2407.04620).
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""The scoring forward pass through torch.compile, held to the plain one."""
+"""The scoring forward pass through torch.compile, held to the plain one (docs/spec/evaluation.md, E13)."""
 
 from threading import Lock
 

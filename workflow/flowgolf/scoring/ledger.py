@@ -1,4 +1,4 @@
-"""The book of what was scored and trained, in which order; illegal entries raise (spec/evaluation.md)."""
+"""The book of what was scored and trained, in which order; illegal entries raise (docs/spec/evaluation.md, E9)."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from flowgolf.scoring.windows import Segment
 
 
 class IllegalEvaluationError(RuntimeError):
-    """An evaluation step that the rules of spec/legality.md forbid."""
+    """An evaluation step that the rules of docs/spec/legality.md forbid."""
 
 
 class Event(NamedTuple):

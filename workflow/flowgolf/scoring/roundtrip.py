@@ -1,4 +1,4 @@
-"""Loss over non-overlapping windows: training's validation and the check of an artifact (spec/evaluation.md)."""
+"""Loss over windows side by side: training's validation and an artifact's check (docs/spec/evaluation.md, E2)."""
 
 import numpy as np
 import torch

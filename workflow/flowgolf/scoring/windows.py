@@ -1,4 +1,4 @@
-"""Which positions are scored together, and with how much context (spec/evaluation.md, sliding window).
+"""Which positions are scored together, and with how much context (docs/spec/evaluation.md, E3).
 
 Position `p` of a stream of `N + 1` tokens predicts token `p + 1`; positions are `0..N-1`.
 """

@@ -27,7 +27,7 @@ def submission_folder(
     """Write README.md, submission.json, artifact.bin, train_gpt.py and train_seed<seed>.log for every seed.
 
     `records` has for each seed the paths of its records, `train_csv` and `legal_ttt_csv` among them. ValueError when
-    a rule of spec/legality.md is not shown for every seed, and for figures that the schema refuses.
+    a rule of docs/spec/legality.md is not shown for every seed, and for figures that the schema refuses.
     """
     folder = Path(folder)
     runs = [SeedRecords.read(seed, paths) for seed, paths in zip(seeds, records, strict=True)]

@@ -1,4 +1,4 @@
-"""submission.json: who submits what, its figures over seeds, its sizes and its compliance."""
+"""submission.json: who submits what, its figures over seeds, sizes and compliance (docs/spec/results.md, R10)."""
 
 import json
 import statistics

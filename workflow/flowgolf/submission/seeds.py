@@ -21,7 +21,7 @@ FLAGS = {
     10: "disjoint",
     12: "one_forward_pass",
 }
-"""Rules of spec/legality.md that an evaluation's checks.json answers for -> name in submission.json."""
+"""Rules of docs/spec/legality.md that an evaluation's checks.json answers for -> name in submission.json."""
 
 
 class NotFitError(ValueError):

@@ -1,4 +1,4 @@
-"""Gradient clipping over all parameters together (spec/training.md, Schedule)."""
+"""Gradient clipping over all parameters together (docs/spec/training.md, T7)."""
 
 import math
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What the processes of one run exchange (spec/training.md, Many GPUs)."""
+"""What the processes of one run exchange (docs/spec/training.md, T13)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Exponential moving average of all weights, which is what a run exports (spec/training.md, Schedule)."""
+"""Exponential moving average of all weights, which is what a run exports (docs/spec/training.md, T8)."""
 
 import torch
 from torch import Tensor, nn

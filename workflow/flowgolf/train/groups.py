@@ -1,4 +1,4 @@
-"""Which optimiser updates which parameter, and at what rate (spec/training.md, Parameter groups)."""
+"""Which optimiser updates which parameter, and at what rate (docs/spec/training.md, T2)."""
 
 from collections.abc import Callable
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Rule train: one variant under one seed, resumable at any moment (spec/training.md)."""
+"""Rule train: one variant under one seed, resumable at any moment (docs/spec/training.md)."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""Muon: momentum, then each matrix's update made nearly orthogonal by Newton-Schulz (spec/training.md, Muon).
+"""Muon: momentum, then each matrix's update made nearly orthogonal by Newton-Schulz.
+
+Formulas: docs/spec/training.md, T3 and T4.
 
 Not torch.optim.Muon: it averages the momentum instead of summing it, always orthogonalises in bfloat16, and takes one
 matrix at a time, so its numbers are others and at small widths it is slower (benchmarks/muon.py).

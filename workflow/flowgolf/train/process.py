@@ -26,7 +26,7 @@ from flowgolf.train.trainer import Trainer
 COLUMNS = [
     "step", "tokens", "train_loss", "cfm_loss", "rate", "momentum", "grad_norm", "val_loss", "val_bpb", "seconds",
 ]  # fmt: skip
-COMPILE_WARMUP_STEPS = 20  # spec/training.md, Schedule
+COMPILE_WARMUP_STEPS = 20  # docs/spec/training.md, T12
 
 
 def run_process(run: TrainingRun, ranks: Ranks, stop_file: Path | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Learning-rate multiplier and Muon momentum over a run (spec/training.md, Schedule and Muon)."""
+"""Learning-rate multiplier and Muon momentum over a run (docs/spec/training.md, T3, T5 and T6)."""
 
 
 def rate_multiplier(step: int, steps: int, warmdown_steps: int) -> float:

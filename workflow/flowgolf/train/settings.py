@@ -1,4 +1,4 @@
-"""How a model is trained (spec/training.md)."""
+"""How a model is trained (docs/spec/training.md)."""
 
 from pydantic import Field, model_validator
 

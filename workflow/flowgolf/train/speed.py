@@ -1,4 +1,4 @@
-"""How fast a run was, in the field's measures."""
+"""How fast a run was, in the field's measures (docs/spec/training.md, T17)."""
 
 import resource
 import time

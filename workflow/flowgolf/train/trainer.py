@@ -1,4 +1,4 @@
-"""What changes while a model trains, and one optimiser step of it (spec/training.md)."""
+"""What changes while a model trains, and one optimiser step of it (docs/spec/training.md, T1 to T12)."""
 
 import math
 import time

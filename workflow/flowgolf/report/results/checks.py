@@ -1,4 +1,4 @@
-"""Rules 13 to 16 of spec/legality.md, checked where tables are made."""
+"""Rules 8, 13, 14 and 16 of docs/spec/legality.md, checked where tables are made."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

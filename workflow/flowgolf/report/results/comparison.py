@@ -1,4 +1,4 @@
-"""Means, intervals, tests and power over seeds (spec/legality.md, rule 15). The words follow the evidence.
+"""Means, intervals, tests and power over seeds (docs/spec/legality.md, rule 15). The words follow the evidence.
 
 The arithmetic is scipy's and statsmodels'; docs/statistics.md says which test is used when, and why.
 """

@@ -42,7 +42,7 @@ def partial_runs(results: Results, metric: str) -> int:
 
 
 def label(results: Results, metric: str) -> str:
-    """Heading of a figure, which says `partial` when any of its runs is (spec/legality.md, rule 8)."""
+    """Heading of a figure, which says `partial` when any of its runs is (docs/spec/legality.md, rule 8)."""
     return METRICS[metric].label + (" (partial)" if partial_runs(results, metric) else "")
 
 

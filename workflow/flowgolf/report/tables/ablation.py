@@ -1,4 +1,4 @@
-"""Tables 2 and 3: the 2x2 of variant and test-time training, and one table per sweep."""
+"""Tables 2 and 3 (docs/spec/results.md): the 2x2 of variant and test-time training, and one table per sweep."""
 
 from math import isnan
 from typing import Any

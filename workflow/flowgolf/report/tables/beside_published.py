@@ -1,4 +1,4 @@
-"""Table 6: our figures beside the published ones."""
+"""Table 6 (docs/spec/results.md): our figures beside the published ones."""
 
 import math
 from typing import Any

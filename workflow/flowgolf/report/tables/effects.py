@@ -1,4 +1,4 @@
-"""Every comparison of a study as a table."""
+"""Table 7 (docs/spec/results.md): every comparison of a study in one list."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""The published study through our own table code, and where its printed figures do not follow from its own rows."""
+"""The published study through our own table code, and what does not follow from its rows (docs/spec/results.md, R5)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Table 1: every declared seed of every variant, with mean, sample standard deviation, interval and n."""
+"""Table 1 (docs/spec/results.md): every declared seed of every variant, with mean, sd, interval and n."""
 
 import math
 from typing import Any

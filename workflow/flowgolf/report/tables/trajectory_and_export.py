@@ -1,4 +1,4 @@
-"""Tables 4 and 5: validation bpb along training, and what each run was exported to."""
+"""Tables 4 and 5 (docs/spec/results.md): validation bpb along training, and what each run was exported to."""
 
 from typing import Any
 
