@@ -9,7 +9,7 @@ import pytest
 from flowgolf.study.docs import PAGE, SCHEMA, page_text, schema_text
 from repository import ROOT
 
-HINT = "run `python -m flowgolf.study.study.docs`"
+HINT = "run `python -m flowgolf.study.docs`"
 
 
 def test_schema_is_up_to_date():

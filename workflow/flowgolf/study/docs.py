@@ -1,6 +1,6 @@
 """The typed settings as a JSON schema for editors and as a page of documentation; both are generated files.
 
-`python -m flowgolf.study.study.docs` writes config/schema.json and docs/configuration.md.
+`python -m flowgolf.study.docs` writes config/schema.json and docs/configuration.md.
 """
 
 import json
@@ -20,7 +20,7 @@ SCHEMA = ROOT / "config" / "schema.json"
 PAGE = ROOT / "docs" / "configuration.md"
 HEADER = """# Configuration
 
-Generated from the typed settings by `python -m flowgolf.study.study.docs`; a test fails when it is out of date.
+Generated from the typed settings by `python -m flowgolf.study.docs`; a test fails when it is out of date.
 `config/config.yaml` says at each key when to change it; this page says what it means.
 A variant is written as its difference from `base`: blocks merge key by key, `null` turns a part off.
 """
