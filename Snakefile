@@ -11,19 +11,13 @@ if not workflow.overwrite_configfiles:
 
 
 include: "rules/common.smk"  # in the order in which the stages run
-include: "rules/records.smk"
 include: "rules/cluster.smk"
-include: "rules/submitted.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/export.smk"
 include: "rules/evaluate.smk"
-include: "rules/sliding_parts.smk"
 include: "rules/report.smk"
-include: "rules/page.smk"
-include: "rules/publish.smk"
 include: "rules/submission.smk"
-include: "rules/watched.smk"
 include: "rules/watch.smk"
 
 

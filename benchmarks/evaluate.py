@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 from flowgolf.data.byte_count import ByteTable
 from flowgolf.evaluate.score_first import ScoreFirst
 from flowgolf.evaluate.settings import LegalTTTSettings, SlidingSettings
-from flowgolf.evaluate.verify import TokenArray
+from flowgolf.evaluate.trials import TokenArray
 from flowgolf.model import ModelSettings
 from flowgolf.model.gpt import GPT
 from flowgolf.scoring.slide import batch_windows, slide

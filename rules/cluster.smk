@@ -6,7 +6,7 @@ out: minutes(), devices(), rules that never become cluster jobs, the environment
 
 import shlex
 
-from flowgolf.running import cluster_site
+from flowgolf.running import cluster_site, slurm
 from flowgolf.study import time_limits
 
 
@@ -94,7 +94,7 @@ def ask_cluster():
         cluster_site.check_site(requests)
     except ValueError as error:
         raise WorkflowError(str(error)) from None
-    cluster_site.cancel_left_behind(Path.cwd())
+    slurm.cancel_left_behind(Path.cwd())
 
 
 onstart:

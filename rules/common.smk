@@ -1,19 +1,23 @@
-"""Shared by the other files: the resolved study, the folders, the fingerprint of code.
+"""Shared by the other files: the resolved study, where its files lie, what identifies a result.
 
 in:  the configuration
-out: study, RESULTS, RUN, code(), settings(), failure(), state_folder(), cache(), owned()
+out: study, layout, expected, RESULTS, RUN, code(), left_by(), asked_of(), result(), of_every_part(), of_every_seed(),
+     submitted_folders(), beside_a_running_workflow(), show_partial_results()
 """
 
 import json
-from hashlib import sha256
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from flowgolf import provenance
 from flowgolf.study.errors import ConfigError, check_yaml
-from flowgolf.provenance import fingerprint
-from flowgolf.study.study import Study
-from flowgolf.train.settings import EXECUTION
+from flowgolf.study.expected import Expected
+from flowgolf.study.jobs import timed, watched
+from flowgolf.study.layout import Layout
+from flowgolf.study.manifest import manifest
+from flowgolf.study.study import Run, Study
+from flowgolf.submission.one_file import bundle
 
 CACHE = config.pop("cache", None)  # of this machine, not of the study: --config cache=FOLDER, or a profile
 SHOW_SBATCH = config.pop("sbatch", None) == "show"
@@ -25,9 +29,9 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
-RESULTS = f"results/{study.settings.name}"
+layout = Layout(study)
+RESULTS = layout.results
 RUN = f"{RESULTS}/runs/{{variant}}/seed{{seed}}"
-FAILED = f"{RESULTS}/failed/{{stage}}/{{variant}}/seed{{seed}}.json"
 
 
 def one_of(names):
@@ -40,47 +44,86 @@ wildcard_constraints:
     seed=one_of(sorted({run.seed for run in study.runs})),
 
 
-def code(script):
+def code(name):
     """Fingerprint of a script and of all that it imports."""
-    return fingerprint(Path(workflow.basedir, "workflow", "scripts", f"{script}.py"))
+    return provenance.fingerprint(Path(workflow.basedir, "workflow", "scripts", f"{name}.py"))
 
 
-def settings(stage):
-    """The settings that a stage of a run depends on, as canonical JSON: a function of the wildcards."""
-    return lambda wildcards: json.dumps(study.stage_settings(stage, wildcards.variant), sort_keys=True)
+def code_bytes():
+    """Size of the generated train_gpt.py: what counts as code where a study does not say otherwise."""
+    try:
+        return bundle.size_bytes()
+    except ValueError as error:
+        problem = f"export.code_bytes: null counts the generated train_gpt.py, which cannot be made: {error}"
+        raise WorkflowError(problem) from None
 
 
-def failure(stage):
-    """Where a failed job leaves its reason, for the tables: a function of the wildcards."""
-    return lambda wildcards: FAILED.format(stage=stage, variant=wildcards.variant, seed=wildcards.seed)
+expected = Expected(study, code_bytes)
 
 
-def state_folder(stage):
-    """Where a stage keeps what it resumes from: outside its outputs, one folder for one content.
+def left_by(stage):
+    """Name -> path of what a stage leaves; `update` lets a job that finds it unchanged keep it."""
+    return {name: update(path) for name, path in layout.patterns(stage).items()}
 
-    How a training is computed (devices, threads) is no part of it: its state goes on under other values.
+
+def asked_of(stage):
+    """The parameters of a rule that makes a stage's result.
+
+    Only `identity` is compared between launches: Snakemake never reruns a job for a parameter whose function takes
+    `input`, and that is why the others do.
     """
+    return {
+        "identity": lambda wildcards: expected.label(stage, wildcards.variant),
+        "identified": lambda wildcards, input: json.dumps(expected.identity(stage, wildcards.variant)),
+        "settings": lambda wildcards, input: json.dumps(expected.settings(stage, wildcards.variant)),
+        "modules": lambda wildcards, input: expected.modules(stage, wildcards.variant),
+        "script": lambda wildcards, input: expected.script(stage, wildcards.variant).stem,
+        "stage": lambda wildcards, input: stage,
+        "extra": lambda wildcards, input: json.dumps(layout.kept_nats(stage, **dict(wildcards.items()))),
+        "cache": lambda wildcards, input: CACHE,
+        "failure": lambda wildcards, input: layout.failure(stage, Run(wildcards.variant, wildcards.seed)),
+        "state": lambda wildcards, input: layout.state(
+            stage, Run(wildcards.variant, wildcards.seed), expected.label(stage, wildcards.variant)
+        ),
+    }
 
-    def folder(wildcards):
-        kept = study.stage_settings(stage, wildcards.variant)
-        for key in EXECUTION:
-            kept.get("train", {}).pop(key, None)
-        content = f"{json.dumps(kept, sort_keys=True)} {code(stage)}"
-        key = sha256(content.encode()).hexdigest()[:12]
-        return f"{RESULTS}/state/{stage}/{wildcards.variant}/seed{wildcards.seed}-{key}"
 
-    return folder
+def result(stage, output):
+    """One output of a stage of the same run, where it is kept: a function of the wildcards."""
+    return lambda wildcards: layout.path(stage, output, Run(wildcards.variant, wildcards.seed))
 
 
-def cache(wildcards, input):
-    """The store of finished results; a params function that takes `input` never reruns a job."""
-    return CACHE
+def of_every_part(output):
+    """One output of every part of a sliding evaluation that several jobs share: a function of the wildcards."""
+    return lambda wildcards: [
+        layout.part(output).format(variant=wildcards.variant, seed=wildcards.seed, part=part)
+        for part in range(study.variants[wildcards.variant].evaluate.sliding.shards)
+    ]
 
 
-def owned(stage, path):
-    """One output of a stage, of the first variant with the same settings: a function of the wildcards."""
+def of_every_seed(stage, output):
+    """One output of a stage for every seed of a variant, in order: a function of the wildcards."""
+    return lambda wildcards: [
+        layout.path(stage, output, Run(wildcards.variant, seed)) for seed in study.settings.seeds
+    ]
 
-    def owned_path(wildcards):
-        return path.format(variant=study.owner(stage, wildcards.variant), seed=wildcards.seed)
 
-    return owned_path
+def submitted_folders(wildcards):
+    """submission.json of every submitted variant."""
+    try:
+        return [f"{RESULTS}/submission/{variant}/submission.json" for variant in study.submitted]
+    except ConfigError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def beside_a_running_workflow(wildcards):
+    """No input; and this Snakemake holds no lock, as with --nolock: its end would remove that of a running one."""
+    workflow.persistence.lock = workflow.persistence.unlock = workflow.persistence.noop
+    return []
+
+
+def show_partial_results():
+    """After a failure: what became of every run, the sentences of the failures, the tables so far."""
+    from flowgolf.watch.status import status
+
+    status(watched(layout, expected.label), f"{RESULTS}/partial")

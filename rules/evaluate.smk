@@ -1,10 +1,11 @@
-"""Evaluation of one artifact: sliding window, and legal test-time training.
+"""Evaluation of one artifact: sliding window, by one job or by several that share it, and legal test-time training.
 
 in:  results/<study>/runs/<variant>/seed<seed>/export/artifact.bin
      results/<study>/data/data.json
 out: results/<study>/runs/<variant>/seed<seed>/sliding/{sliding,checks}.json; with keep_nats sliding.npz
-     results/<study>/bootstrap.json                                 on request: the 2x2's arms over documents (keep_nats)
+     results/<study>/runs/<variant>/seed<seed>/sliding/parts/...    one of several parts, where evaluate.sliding.shards > 1
      results/<study>/runs/<variant>/seed<seed>/legal_ttt/{legal_ttt,checks}.json, legal_ttt.csv
+     results/<study>/bootstrap.json                                 on request: the 2x2's arms over documents (keep_nats)
 """
 
 SHARDED = {
@@ -16,11 +17,10 @@ SHARDED = {
 
 rule sliding:
     input:
-        artifact=owned("export", rules.export.output.artifact),
+        artifact=result("export", "artifact"),
         data=rules.tokens.output.data,
     output:
-        result=f"{RUN}/sliding/sliding.json",
-        checks=f"{RUN}/sliding/checks.json",
+        **left_by("sliding"),
     log:
         f"{RESULTS}/logs/sliding/{{variant}}/seed{{seed}}.log",
     wildcard_constraints:
@@ -31,24 +31,66 @@ rule sliding:
         mem_mb=8000,
         runtime=minutes(time_limits.sliding_minutes),
     params:
-        settings=settings("sliding"),
-        code=code("sliding"),
-        cache=cache,
-        failure=failure("sliding"),
+        **asked_of("sliding"),
+        shards=lambda wildcards, input: 1,
     message:
         "sliding-window score of {wildcards.variant} seed {wildcards.seed}"
     script:
         "../workflow/scripts/sliding.py"
 
 
-rule legal_ttt:
+rule sliding_part:
     input:
-        artifact=owned("export", rules.export.output.artifact),
+        artifact=result("export", "artifact"),
         data=rules.tokens.output.data,
     output:
-        result=f"{RUN}/legal_ttt/legal_ttt.json",
-        curve=f"{RUN}/legal_ttt/legal_ttt.csv",
-        checks=f"{RUN}/legal_ttt/checks.json",
+        **{name: update(layout.part(name)) for name in layout.patterns("sliding")},
+    log:
+        f"{RESULTS}/logs/sliding_part/{{variant}}/seed{{seed}}.{{part}}.log",
+    wildcard_constraints:
+        variant=one_of(SHARDED),
+        part=r"\d+",
+    threads: lambda wildcards: study.variants[wildcards.variant].evaluate.sliding.threads
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=minutes(time_limits.sliding_minutes),
+    params:
+        **asked_of("sliding"),
+        shards=lambda wildcards, input: SHARDED[wildcards.variant],
+        part=lambda wildcards, input: f"{wildcards.part}/{SHARDED[wildcards.variant]}",
+    message:
+        "part {wildcards.part} of the sliding-window score of {wildcards.variant} seed {wildcards.seed}"
+    script:
+        "../workflow/scripts/sliding.py"
+
+
+rule merge_sliding:
+    input:
+        records=of_every_part("record"),
+        checks=of_every_part("checks"),
+        artifact=result("export", "artifact"),
+        data=rules.tokens.output.data,
+    output:
+        **left_by("sliding"),
+    log:
+        f"{RESULTS}/logs/merge_sliding/{{variant}}/seed{{seed}}.log",
+    wildcard_constraints:
+        variant=one_of(SHARDED),
+    params:
+        **asked_of("sliding"),
+    message:
+        "merge the sliding-window score of {wildcards.variant} seed {wildcards.seed}"
+    script:
+        "../workflow/scripts/merge_sliding.py"
+
+
+rule legal_ttt:
+    input:
+        artifact=result("export", "artifact"),
+        data=rules.tokens.output.data,
+    output:
+        **left_by("legal_ttt"),
     log:
         f"{RESULTS}/logs/legal_ttt/{{variant}}/seed{{seed}}.log",
     threads: lambda wildcards: study.variants[wildcards.variant].evaluate.legal_ttt.threads
@@ -57,11 +99,7 @@ rule legal_ttt:
         mem_mb=8000,
         runtime=minutes(time_limits.legal_ttt_minutes),
     params:
-        settings=settings("legal_ttt"),
-        code=code("legal_ttt"),
-        cache=cache,
-        state=state_folder("legal_ttt"),
-        failure=failure("legal_ttt"),
+        **asked_of("legal_ttt"),
     message:
         "legal test-time training of {wildcards.variant} seed {wildcards.seed}"
     script:
@@ -70,13 +108,13 @@ rule legal_ttt:
 
 rule bootstrap:
     input:
-        [path for pair in bootstrap_pairs().values() for path in pair],
+        [path for pair in layout.bootstrap_pairs().values() for path in pair],
     output:
         record=f"{RESULTS}/bootstrap.json",
     log:
         f"{RESULTS}/logs/bootstrap.log",
     params:
-        pairs=json.dumps(bootstrap_pairs()),
+        pairs=json.dumps(layout.bootstrap_pairs()),
         code=code("bootstrap"),
         failure=f"{RESULTS}/failed/bootstrap.json",
     message:

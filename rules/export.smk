@@ -12,20 +12,16 @@ MATCHED_PLAN = f"{RESULTS}/matched_plan.json"
 
 rule export:
     input:
-        model=owned("train", rules.train.output.model),
+        model=result("train", "model"),
         plan=lambda wildcards: (
             MATCHED_PLAN if study.variants[wildcards.variant].export.plan == "matched" else []
         ),
     output:
-        artifact=f"{RUN}/export/artifact.bin",
-        record=f"{RUN}/export/export.json",
+        **left_by("export"),
     log:
         f"{RESULTS}/logs/export/{{variant}}/seed{{seed}}.log",
     params:
-        settings=export_settings,
-        code=code("export"),
-        cache=cache,
-        failure=failure("export"),
+        **asked_of("export"),
     message:
         "export {wildcards.variant} seed {wildcards.seed}"
     script:
@@ -35,7 +31,7 @@ rule export:
 rule match_plan:
     input:
         records=[
-            rules.export.output.record.format(variant=study.owner("export", arm), seed=seed)
+            layout.path("export", "record", Run(arm, seed))
             for arm in study.settings.report.two_by_two
             for seed in study.settings.seeds
         ],

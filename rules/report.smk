@@ -1,14 +1,18 @@
-"""Tables and figures from the records of all runs.
+"""What people read, from the records of all runs.
 
 in:  the records of every run, found through results/<study>/runs.json
 out: results/<study>/runs.json                         which declared run finds its records where
      results/<study>/tables/*.{csv,md,tex}, summary.md
      results/<study>/figures/*.{png,svg}
+     results/<study>/report.html                       question, tables, figures, provenance, checks; opens offline
+     results/<study>/snakemake_report.html             the same inside Snakemake's own report: code, settings, times
+     docs/results/<study>/README.md                    on request: a finished study as a page to keep under version control
+     results/published/tables.md                       on request: the published study through the same code
 """
 
 from flowgolf.report.results.names import figure_names, table_names
 
-MANIFEST = manifest_text()
+MANIFEST = json.dumps(manifest(layout, expected.label), sort_keys=True)
 PUBLISHED = Path(workflow.basedir, "resources", "published")
 
 
@@ -19,8 +23,7 @@ rule manifest:
         f"{RESULTS}/logs/manifest.log",
     params:
         manifest=lambda wildcards, input: MANIFEST,  # the digest reruns the job; a reason of 30 KB helps nobody
-        digest=sha256(MANIFEST.encode()).hexdigest(),
-        code=code("manifest"),
+        digest=provenance.label(MANIFEST, code("manifest")),
         failure=f"{RESULTS}/failed/manifest.json",
     message:
         "list of declared runs"
@@ -31,8 +34,9 @@ rule manifest:
 rule tables:
     input:
         manifest=rules.manifest.output.manifest,
-        records=all_records(),
-        curves=stage_outputs("train", rules.train.output.curve),
+        records=layout.records(),
+        origins=layout.origins(),
+        curves=layout.paths("train", "curve"),
         published=[PUBLISHED / "runs.csv", PUBLISHED / "trajectory.csv"],
     output:
         [
@@ -60,10 +64,11 @@ rule tables:
 rule figures:
     input:
         manifest=rules.manifest.output.manifest,
-        records=all_records(),
+        records=layout.records(),
+        origins=layout.origins(),
         curves=[
-            *stage_outputs("train", rules.train.output.curve),
-            *stage_outputs("legal_ttt", rules.legal_ttt.output.curve),
+            *layout.paths("train", "curve"),
+            *layout.paths("legal_ttt", "curve"),
         ],
     output:
         [
@@ -86,3 +91,87 @@ rule figures:
         "figures"
     script:
         "../workflow/scripts/figures.py"
+
+
+rule page:
+    input:
+        manifest=rules.manifest.output.manifest,
+        records=layout.records(),
+        origins=layout.origins(),
+        curves=rules.figures.input.curves,
+        checks=[
+            *layout.paths("sliding", "checks"),
+            *layout.paths("legal_ttt", "checks"),
+        ],
+        figures=rules.figures.output,
+        published=[PUBLISHED / "runs.csv", PUBLISHED / "trajectory.csv"],
+    output:
+        page=report(f"{RESULTS}/report.html", category="Report", caption="../workflow/report/page.rst"),
+    log:
+        f"{RESULTS}/logs/page.log",
+    params:
+        figures=lambda wildcards, input: Path(input.figures[0]).parent,
+        code=code("page"),
+        failure=f"{RESULTS}/failed/page.json",
+    message:
+        "report page"
+    script:
+        "../workflow/scripts/page.py"
+
+
+rule report:
+    input:
+        rules.page.output.page,
+        rules.tables.output,
+    output:
+        page=f"{RESULTS}/snakemake_report.html",
+    log:
+        f"{RESULTS}/logs/report.log",
+    params:
+        # another path for one study changes nothing: a params function that takes `input` never reruns a job
+        configfiles=lambda wildcards, input: " ".join(str(path) for path in workflow.configfiles),
+    message:
+        "Snakemake's report"
+    shell:
+        "snakemake --nolock --quiet all --configfile {params.configfiles}"
+        " --report {output.page} -- tables page 2> {log}"
+
+
+rule result_page:
+    input:
+        manifest=rules.manifest.output.manifest,
+        data=rules.tokens.output.data,
+        records=layout.records(),
+        origins=layout.origins(),
+        curves=rules.figures.input.curves,
+        figures=rules.figures.output,
+        bootstrap=rules.bootstrap.output.record,
+    output:
+        page=f"docs/results/{study.settings.name}/README.md",
+    log:
+        f"{RESULTS}/logs/result_page.log",
+    params:
+        figures=lambda wildcards, input: Path(input.figures[0]).parent,
+        configfile=lambda wildcards: " ".join(os.path.relpath(path) for path in workflow.configfiles),
+        code=code("result_page"),
+        failure=f"{RESULTS}/failed/result_page.json",
+    message:
+        "result page"
+    script:
+        "../workflow/scripts/result_page.py"
+
+
+rule published:
+    input:
+        [PUBLISHED / name for name in ("runs.csv", "trajectory.csv", "printed.csv")],
+    output:
+        tables="results/published/tables.md",
+    log:
+        "results/published/tables.log",
+    params:
+        code=code("published"),
+        failure="results/published/failed/published.json",
+    message:
+        "tables of the published study"
+    script:
+        "../workflow/scripts/published.py"

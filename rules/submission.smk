@@ -7,6 +7,8 @@ out: results/<study>/submission/<variant>/submission.json, README.md   figures o
      results/<study>/submission/<variant>/train_seed<seed>.log         one for every seed
 """
 
+SUBMISSION = f"{RESULTS}/submission/{{variant}}"
+
 
 rule submission:
     input:
@@ -17,16 +19,16 @@ rule submission:
 
 rule submission_folder:
     input:
-        train=of_every_seed("train", rules.train.output.record),
-        train_csv=of_every_seed("train", rules.train.output.curve),
-        export=of_every_seed("export", rules.export.output.record),
-        sliding=of_every_seed("sliding", rules.sliding.output.result),
-        sliding_checks=of_every_seed("sliding", rules.sliding.output.checks),
-        legal_ttt=of_every_seed("legal_ttt", rules.legal_ttt.output.result),
-        legal_ttt_checks=of_every_seed("legal_ttt", rules.legal_ttt.output.checks),
-        legal_ttt_csv=of_every_seed("legal_ttt", rules.legal_ttt.output.curve),
-        artifact=lambda wildcards: rules.export.output.artifact.format(
-            variant=study.owner("export", wildcards.variant), seed=study.submitted_seed
+        train=of_every_seed("train", "record"),
+        train_csv=of_every_seed("train", "curve"),
+        export=of_every_seed("export", "record"),
+        sliding=of_every_seed("sliding", "record"),
+        sliding_checks=of_every_seed("sliding", "checks"),
+        legal_ttt=of_every_seed("legal_ttt", "record"),
+        legal_ttt_checks=of_every_seed("legal_ttt", "checks"),
+        legal_ttt_csv=of_every_seed("legal_ttt", "curve"),
+        artifact=lambda wildcards: layout.path(
+            "export", "artifact", Run(wildcards.variant, study.submitted_seed)
         ),
         schema=Path(workflow.basedir, "resources", "submission.schema.json"),
     output:
@@ -44,6 +46,7 @@ rule submission_folder:
         about=lambda wildcards: study.settings.submission.model_dump_json(),
         seeds=study.settings.seeds,
         primary_seed=study.submitted_seed,
+        stage="submission",
         code=code("submission_folder"),
         generated=lambda wildcards: bundle.digest(),
         failure=f"{RESULTS}/failed/submission/{{variant}}.json",

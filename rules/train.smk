@@ -3,7 +3,7 @@
 in:  results/<study>/data/data.json, or the file that `imports` names
 out: results/<study>/runs/<variant>/seed<seed>/train/model.safetensors   averaged weights and model settings
      results/<study>/runs/<variant>/seed<seed>/train/train.csv           one row a step
-     results/<study>/runs/<variant>/seed<seed>/train/run.json            settings, figures, provenance
+     results/<study>/runs/<variant>/seed<seed>/train/run.json            settings, values, provenance
      results/<study>/state/train/...                                     what a killed run resumes from
 """
 
@@ -12,9 +12,7 @@ rule train:
     input:
         data=rules.tokens.output.data,
     output:
-        model=f"{RUN}/train/model.safetensors",
-        curve=f"{RUN}/train/train.csv",
-        record=f"{RUN}/train/run.json",
+        **left_by("train"),
     log:
         f"{RESULTS}/logs/train/{{variant}}/seed{{seed}}.log",
     wildcard_constraints:
@@ -25,11 +23,7 @@ rule train:
         mem_mb=lambda wildcards: 8000 * devices(wildcards),
         runtime=minutes(time_limits.train_minutes),
     params:
-        settings=settings("train"),
-        code=code("train"),
-        cache=cache,
-        state=state_folder("train"),
-        failure=failure("train"),
+        **asked_of("train"),
     message:
         "train {wildcards.variant} seed {wildcards.seed}"
     script:
@@ -41,17 +35,13 @@ rule import_checkpoint:
         data=rules.tokens.output.data,
         checkpoint=lambda wildcards: study.settings.imports[wildcards.variant].checkpoint,
     output:
-        model=rules.train.output.model,
-        curve=rules.train.output.curve,
-        record=rules.train.output.record,
+        **left_by("train"),
     log:
         f"{RESULTS}/logs/import_checkpoint/{{variant}}/seed{{seed}}.log",
     wildcard_constraints:
         variant=one_of(study.settings.imports),
     params:
-        settings=settings("train"),
-        code=code("import_checkpoint"),
-        failure=failure("train"),
+        **asked_of("train"),
     message:
         "import {wildcards.variant} seed {wildcards.seed}"
     script:

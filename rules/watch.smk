@@ -12,7 +12,7 @@ rule status:
         f"{RESULTS}/logs/status.log",
     localrule: True
     params:
-        manifest=lambda wildcards: json.dumps(watched_manifest()),
+        manifest=lambda wildcards: json.dumps(watched(layout, expected.label)),
         folder=f"{RESULTS}/partial",
     message:
         "status"
@@ -27,10 +27,14 @@ rule estimate:
         f"{RESULTS}/logs/estimate.log",
     localrule: True
     params:
-        study=lambda wildcards: json.dumps(timed_study()),
+        study=lambda wildcards: json.dumps(timed(layout, str(rules.tokens.output.data))),
         config=lambda wildcards: json.dumps(config),
         snakefile=workflow.main_snakefile,
     message:
         "estimate"
     script:
         "../workflow/scripts/estimate.py"
+
+
+onerror:
+    show_partial_results()

@@ -12,7 +12,7 @@ import torch
 from evaluate.small_study import SmallStudy, small_study
 from flowgolf.data.byte_count import ByteTable
 from flowgolf.evaluate.settings import LegalTTTSettings, SlidingSettings
-from flowgolf.evaluate.verify import TokenArray
+from flowgolf.evaluate.trials import TokenArray
 from flowgolf.model import ModelSettings
 from flowgolf.model.gpt import GPT
 

@@ -8,7 +8,7 @@ import pytest
 
 from flowgolf.evaluate.bootstrap import bootstrap, document_differences, paired_bootstrap
 from flowgolf.evaluate.nats import write_nats
-from flowgolf.evaluate.verify import TokenArray
+from flowgolf.evaluate.trials import TokenArray
 from flowgolf.files import read_json
 
 NUM_DOCUMENTS = 30

@@ -21,7 +21,9 @@ from flowgolf.evaluate import checks
 from flowgolf.evaluate.artifact import load_gpt
 from flowgolf.evaluate.checks import CheckError
 from flowgolf.evaluate.score_first import ScoreFirst
-from flowgolf.evaluate.verify import RULES, Evidence, sample_of, short_slides, short_ttt, verify
+from flowgolf.evaluate.trial_ttt import short_ttt
+from flowgolf.evaluate.trials import sample_of, short_slides
+from flowgolf.evaluate.verify import RULES, Evidence, verify
 from flowgolf.files import sha256
 from flowgolf.model.gpt import GPT, TrainingLoss
 from flowgolf.scoring.ledger import Event, Ledger

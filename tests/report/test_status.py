@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flowgolf.running import queue
+from flowgolf.running.slurm import ClusterJob, cluster_jobs, jobs_of
 from flowgolf.watch.status import failures, status, status_table
 
 PROGRESS = "train base seed 42  43% (129/300 steps)  loss 3.210  bpb 1.900  tokens/s 21,000  0:40 left"
@@ -39,7 +39,7 @@ def log(study: Any, stage: str, *lines: str) -> Path:
     return path
 
 
-def state(study: Any, jobs: dict[str, queue.ClusterJob] | None = None, now: float = NOW) -> str:
+def state(study: Any, jobs: dict[str, ClusterJob] | None = None, now: float = NOW) -> str:
     """The state of base seed 42."""
     frame = status_table(study.manifest, jobs or {}, now).frame
     return str(frame[(frame["variant"] == "base") & (frame["seed"] == "42")]["state"].iloc[0])
@@ -134,13 +134,13 @@ def test_the_same_state_of_two_stages_is_said_once(watched: Any) -> None:
 )
 def test_the_queue_tells_what_no_file_tells(watched: Any, slurm: str, shown: str) -> None:
     clear(watched, "sliding")
-    assert state(watched, {"sliding 42": queue.ClusterJob("17", slurm, "Priority")}) == f"sliding {shown}"
+    assert state(watched, {"sliding 42": ClusterJob("17", slurm, "Priority")}) == f"sliding {shown}"
 
 
 def test_a_job_that_waits_again_is_queued_and_not_failed(watched: Any) -> None:
     clear(watched, "sliding")
     watched.write(watched.entry("base", 42)["failed"]["sliding"], {"message": "disk full"})
-    assert state(watched, {"sliding 42": queue.ClusterJob("18", "PENDING", "Resources")}).startswith("sliding queued")
+    assert state(watched, {"sliding 42": ClusterJob("18", "PENDING", "Resources")}).startswith("sliding queued")
 
 
 def test_one_running_part_makes_a_stage_running(watched: Any) -> None:
@@ -158,9 +158,7 @@ def test_only_the_latest_job_of_this_folder_counts(tmp_path: Path) -> None:
         f"12|TIMEOUT|None|{here}|rule_train_wildcards_base_1\n13_1|PENDING|Priority|{here}|rule_train_wildcards_base_1\n"
         f"99|RUNNING|None|{elsewhere}|rule_train_wildcards_base_1\n11|FAILED|None|{here}|rule_train_wildcards_base_1\n"
     )
-    assert queue.jobs_of(listing, here) == {
-        "rule_train_wildcards_base_1": queue.ClusterJob("13_1", "PENDING", "Priority")
-    }
+    assert jobs_of(listing, here) == {"rule_train_wildcards_base_1": ClusterJob("13_1", "PENDING", "Priority")}
 
 
 @pytest.mark.parametrize(
@@ -170,17 +168,17 @@ def test_only_the_latest_job_of_this_folder_counts(tmp_path: Path) -> None:
 def test_a_queue_that_cannot_be_read_is_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, problem: str
 ) -> None:
-    monkeypatch.setattr(queue, "TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr("flowgolf.running.slurm.GLANCE_SECONDS", 1)
     (tmp_path / "squeue").write_text(f"#!/bin/sh\n{script}\n")
     (tmp_path / "squeue").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    jobs, found = queue.cluster_jobs(tmp_path)
+    jobs, found = cluster_jobs(tmp_path)
     assert jobs == {} and problem in found
 
 
 def test_without_a_cluster_there_is_no_queue_and_no_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert queue.cluster_jobs(tmp_path) == ({}, "")
+    assert cluster_jobs(tmp_path) == ({}, "")
 
 
 def test_status_prints_the_runs_and_the_tables_so_far(

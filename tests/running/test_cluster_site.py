@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-from flowgolf.running import cluster_site
-from flowgolf.running.cluster_site import Request, cancel_left_behind, check_site, limit_minutes
+from flowgolf.running import slurm
+from flowgolf.running.cluster_site import Request, check_site
+from flowgolf.running.slurm import cancel_left_behind, limit_minutes
 from flowgolf.study import time_limits
 from flowgolf.study.study import Study
 
@@ -61,7 +62,7 @@ def test_a_refusal_says_what_to_edit(stand_in, asked, slurm_says, message):
 
 
 def test_a_cluster_that_does_not_answer_is_told(stand_in, monkeypatch):
-    monkeypatch.setattr(cluster_site, "TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(slurm, "PATIENCE_SECONDS", 0.2)
     stand_in("sbatch", "exec sleep 9")
     with pytest.raises(ValueError, match=r"SLURM says: no answer within 0.2 seconds"):
         check_site([request()])

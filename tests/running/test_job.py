@@ -7,10 +7,12 @@ import pytest
 from flowgolf.files import read_json
 from flowgolf.running.job import job, sentence
 
+NFM = {"stage": "train", "variant": "nfm", "seed": 42}
+
 
 def fail(tmp_path, error):
     log, failure = tmp_path / "a.log", tmp_path / "failed" / "a.json"
-    with pytest.raises(SystemExit), job(str(log), str(failure), "train", "nfm", 42):
+    with pytest.raises(SystemExit), job(str(log), str(failure), "train nfm seed 42", NFM):
         raise error
     return log.read_text(), read_json(failure)
 
@@ -21,14 +23,12 @@ def test_a_failure_is_told_logged_and_recorded(tmp_path, capsys):
     assert told.startswith("train nfm seed 42 failed: the cap is too small\n")
     assert "Traceback" not in told
     assert "Traceback" in log
-    assert {key: record[key] for key in ("stage", "variant", "seed", "message")} == {
-        "stage": "train", "variant": "nfm", "seed": 42, "message": "the cap is too small",
-    }  # fmt: skip
+    assert {key: record[key] for key in (*NFM, "message")} == {**NFM, "message": "the cap is too small"}
 
 
 def test_a_new_start_removes_the_old_failure(tmp_path, capsys):
     fail(tmp_path, ValueError("once"))
-    with job(str(tmp_path / "a.log"), str(tmp_path / "failed" / "a.json"), "train"):
+    with job(str(tmp_path / "a.log"), str(tmp_path / "failed" / "a.json"), "train", {}):
         assert not (tmp_path / "failed" / "a.json").exists()
     assert "train  done in 0:00" in capsys.readouterr().err
 

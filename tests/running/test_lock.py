@@ -9,7 +9,8 @@ import time
 import pytest
 
 from flowgolf.running import lock
-from flowgolf.running.lock import alive, locked, queued
+from flowgolf.running.lock import alive, locked
+from flowgolf.running.slurm import has_started
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +78,7 @@ def test_a_holder_elsewhere_that_cannot_be_asked_is_told_with_the_remedy(tmp_pat
 
 def test_without_slurm_the_queue_is_unknown(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert queued("17") is None
+    assert has_started("17") is None
 
 
 @pytest.mark.parametrize(("answer", "expected"), [("RUNNING", True), ("", False), ("PENDING", False)])

@@ -83,7 +83,7 @@ def test_changing_an_evaluation_setting_only_evaluates(clone):
     config = deepcopy(clone.config)
     config["base"]["evaluate"]["sliding"]["stride"] = 16
     clone.write_config(config)
-    assert clone.planned() == {"sliding": 5, **DRAWN}
+    assert clone.planned() == {"sliding": 5, **AGGREGATION}
 
 
 def test_editing_the_optimiser_retrains(clone):

@@ -1,72 +1,138 @@
-"""Where a figure comes from: fingerprints of code, and the facts of the process that made it."""
+"""Fingerprints of code: which sources a result depends on, and whether one of them has changed since.
+
+A source counts by what it does: comments, docstrings, layout and the version of Python that reads it do not matter.
+Neither do the fields of settings (their values identify a result by themselves) nor anything in `running/`.
+"""
 
 import ast
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
 WORKFLOW = Path(__file__).resolve().parents[1]
+NEVER_COUNTS = ("flowgolf.running", "flowgolf.provenance")
+DIGITS = 12
 
 
 class Source(NamedTuple):
     """What of a file decides whether results made with it still hold."""
 
-    text: str
-    """Its code without comments, docstrings and layout."""
+    digest: str
+    """Hash of its code without comments, docstrings, layout and fields of settings."""
     imports: tuple[str, ...]
     """Dotted flowgolf names that it imports; `from a import b` gives both `a` and `a.b`."""
 
 
 @cache
-def fingerprint(script: str | Path) -> str:
-    """Hash of a script and of every flowgolf module that it imports, directly or not (hex, 12 digits).
+def fingerprint(script: str | Path, also: tuple[str, ...] = ()) -> str:
+    """Hash of a script, of the modules `also` names, and of all that they import (hex). Computed once a process."""
+    return combined(sources(script, also))
 
-    Comments, docstrings and layout do not count; the closure follows the import statements. Computed once a process.
+
+def combined(digests: Mapping[str, str]) -> str:
+    """One hash for the digests of several sources (hex)."""
+    listed = "\n".join(f"{name} {digest}" for name, digest in sorted(digests.items()))
+    return sha256(listed.encode()).hexdigest()[:DIGITS]
+
+
+def sources(script: str | Path, also: Iterable[str] = ()) -> dict[str, str]:
+    """Name -> digest of a script and of every flowgolf module that it or one of `also` reaches, by name.
+
+    The closure follows import statements; what is imported by name while running has to be given as `also`.
     """
-    digest = sha256()
-    for path in sorted(closure(Path(script))):
-        digest.update(f"{path.name}\n{read_source(path).text}\n".encode())
-    return digest.hexdigest()[:12]
-
-
-def closure(script: Path) -> set[Path]:
-    """`script` and the flowgolf sources that it reaches through imports, package `__init__` files included."""
-    found: set[Path] = set()
-    pending = [script]
+    script = Path(script)
+    found = {f"scripts/{script.name}": read_source(script)}
+    pending = [*found[f"scripts/{script.name}"].imports, *also]
     while pending:
-        path = pending.pop()
-        if path not in found:
-            found.add(path)
-            pending.extend(reached for name in read_source(path).imports for reached in sources_of(name))
-    return found
+        for name in modules_of(pending.pop()):
+            if name not in found and counts(name):
+                found[name] = read_source(file_of(name), name)
+                pending.extend(found[name].imports)
+    return {name: found[name].digest for name in sorted(found)}
+
+
+def counts(name: str) -> bool:
+    """Whether a module is part of fingerprints."""
+    return not any(name == other or name.startswith(f"{other}.") for other in NEVER_COUNTS)
 
 
 @cache
-def read_source(path: Path) -> Source:
-    """Parse a file, once a process."""
+def modules_of(name: str) -> tuple[str, ...]:
+    """Modules that importing a dotted name runs: each package above it and itself; the last part may be a mere name."""
+    parts = name.split(".")
+    names = (".".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+    return tuple(each for each in names if file_of(each).is_file())
+
+
+def file_of(name: str) -> Path:
+    """The file of a dotted module name: a package's `__init__.py`, or the module's own."""
+    folder = WORKFLOW.joinpath(*name.split("."))
+    return folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+
+
+@cache
+def read_source(path: Path, name: str = "") -> Source:
+    """Parse a file, once a process; `name` is the module's, which relative imports start from."""
     tree = ast.parse(path.read_text())
-    imports: list[str] = []
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    imported = dict.fromkeys(each for node in ast.walk(tree) for each in imports_of(node, package))
+    ours = tuple(each for each in imported if each.partition(".")[0] == "flowgolf")
+    return Source(sha256(canonical(without_texts(tree)).encode()).hexdigest()[:DIGITS], ours)
+
+
+def imports_of(node: ast.AST, package: str) -> Iterator[str]:
+    """Dotted names that an import statement of a module in `package` may run."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+        module = ".".join([*above, *([node.module] if node.module else [])])
+        yield module
+        yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def without_texts(tree: ast.Module) -> ast.Module:
+    """The tree without docstrings, and without fields and validators of settings classes."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [part for part in node.body if not is_text(part)] or [ast.Pass()]
-        elif isinstance(node, ast.Import):
-            imports += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            imports += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    ours = dict.fromkeys(name for name in imports if name.split(".")[0] == "flowgolf")
-    return Source(ast.unparse(tree), tuple(ours))
-
-
-@cache
-def sources_of(name: str) -> tuple[Path, ...]:
-    """Files that importing a dotted name runs: the module and the `__init__` of each package above it."""
-    parts = name.split(".")
-    paths = [WORKFLOW.joinpath(*parts[:depth], "__init__.py") for depth in range(1, len(parts) + 1)]
-    paths.append(WORKFLOW.joinpath(*parts).with_suffix(".py"))
-    return tuple(path for path in paths if path.is_file())
+        if isinstance(node, ast.ClassDef) and is_settings(node):
+            node.body = [part for part in node.body if not is_declaration(part)] or [ast.Pass()]
+    return tree
 
 
 def is_text(node: ast.stmt) -> bool:
     """Whether a statement is a bare string: a docstring, or the description under a field."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def is_settings(node: ast.ClassDef) -> bool:
+    """Whether a class is a block of settings, by the name of what it extends."""
+    return any(isinstance(base, ast.Name) and base.id.endswith("Settings") for base in node.bases)
+
+
+def is_declaration(node: ast.stmt) -> bool:
+    """Whether a statement of a settings class declares or checks a value, which the settings of a run state anyway."""
+    if isinstance(node, ast.FunctionDef):
+        return any("validator" in ast.unparse(decorator) for decorator in node.decorator_list)
+    return isinstance(node, ast.AnnAssign)
+
+
+def canonical(value: object) -> str:
+    """A syntax tree as text that is the same for every version of Python: empty fields, which come and go, left out."""
+    if isinstance(value, ast.AST):
+        fields = ((name, getattr(value, name, None)) for name in value._fields)
+        inner = ",".join(f"{name}={canonical(each)}" for name, each in fields if each is not None and each != [])
+        return f"{type(value).__name__}({inner})"
+    if isinstance(value, list):
+        return f"[{','.join(map(canonical, value))}]"
+    return repr(value)
+
+
+def label(settings: object, code: str) -> str:
+    """What a result is identified by beside its inputs, short enough to read: `settings 1f0c..., code 9a21...`."""
+    text = json.dumps(settings, sort_keys=True)
+    return f"settings {sha256(text.encode()).hexdigest()[:DIGITS]}, code {code}"

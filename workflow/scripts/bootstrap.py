@@ -3,7 +3,7 @@
 import json
 
 from flowgolf.evaluate.bootstrap import bootstrap
-from flowgolf.running.job import job
+from flowgolf.running.stage import stage
 
-with job(snakemake.log[0], snakemake.params.failure, "bootstrap"):
+with stage(snakemake):
     bootstrap(json.loads(snakemake.params.pairs), snakemake.output.record)

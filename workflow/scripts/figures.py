@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from flowgolf.report.plots.plots import figures
-from flowgolf.running.job import job
+from flowgolf.running.stage import stage
 
-with job(snakemake.log[0], snakemake.params.failure, "figures"):
+with stage(snakemake):
     figures(snakemake.input.manifest, Path(snakemake.params.folder))

@@ -3,7 +3,7 @@
 import json
 
 from flowgolf.files import write_json
-from flowgolf.running.job import job
+from flowgolf.running.stage import stage
 
-with job(snakemake.log[0], snakemake.params.failure, "manifest"):
+with stage(snakemake):
     write_json(snakemake.output.manifest, json.loads(snakemake.params.manifest))

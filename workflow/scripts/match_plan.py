@@ -1,7 +1,7 @@
 """Rule match_plan: the bit plan that all arms of a comparison are exported with."""
 
 from flowgolf.export.plan import match_plan
-from flowgolf.running.job import job
+from flowgolf.running.stage import stage
 
-with job(snakemake.log[0], snakemake.params.failure, "match_plan"):
+with stage(snakemake):
     match_plan(snakemake.input.records, snakemake.output.plan)

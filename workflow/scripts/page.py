@@ -1,7 +1,7 @@
 """Rule page: the report of the study on one page."""
 
 from flowgolf.report.pages.page import page
-from flowgolf.running.job import job
+from flowgolf.running.stage import stage
 
-with job(snakemake.log[0], snakemake.params.failure, "page"):
+with stage(snakemake):
     page(snakemake.input.manifest, snakemake.params.figures, snakemake.output.page)

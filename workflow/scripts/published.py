@@ -1,7 +1,7 @@
 """Rule published: the published figures through our tables, and what does not follow from its own rows."""
 
 from flowgolf.report.tables.published import published
-from flowgolf.running.job import job
+from flowgolf.running.stage import stage
 
-with job(snakemake.log[0], snakemake.params.failure, "published"):
+with stage(snakemake):
     published(snakemake.output.tables)

@@ -1,9 +1,9 @@
 """Rule result_page: a finished study as a page to keep under version control."""
 
 from flowgolf.report.pages.markdown import result_page
-from flowgolf.running.job import job
+from flowgolf.running.stage import stage
 
-with job(snakemake.log[0], snakemake.params.failure, "result_page"):
+with stage(snakemake):
     result_page(
         manifest_path=snakemake.input.manifest,
         data_json=snakemake.input.data,

@@ -1,24 +1,15 @@
-"""Rule sliding: sliding-window score of an artifact."""
-
-import json
+"""Rules sliding and sliding_part: sliding-window score of an artifact, or one of several parts of it."""
 
 from flowgolf.evaluate.settings import SlidingSettings
 from flowgolf.evaluate.sliding import sliding
-from flowgolf.running.job import job
-from flowgolf.running.store import Work
+from flowgolf.running.stage import stage
 
-variant, seed = snakemake.wildcards.variant, int(snakemake.wildcards.seed)
-settings = json.loads(snakemake.params.settings)
-identity = f"sliding {snakemake.params.settings} {snakemake.params.code}"
-cache = None if settings["sliding"]["keep_nats"] else snakemake.params.cache  # its arrays are no declared output
-work = Work(list(snakemake.output), list(snakemake.input), identity, cache)
-
-with job(snakemake.log[0], snakemake.params.failure, "sliding", variant, seed, work) as needed:
-    if needed:
-        sliding(
-            artifact_path=snakemake.input.artifact,
-            data_json=snakemake.input.data,
-            settings=SlidingSettings.model_validate(settings["sliding"]),
-            result_path=snakemake.output.result,
-            checks_path=snakemake.output.checks,
-        )
+with stage(snakemake) as run:
+    sliding(
+        artifact_path=snakemake.input.artifact,
+        data_json=snakemake.input.data,
+        settings=SlidingSettings.model_validate(run.settings["sliding"]),
+        result_path=snakemake.output.record,
+        checks_path=snakemake.output.checks,
+        shard=(int(snakemake.wildcards.get("part", 0)), snakemake.params.shards),
+    )

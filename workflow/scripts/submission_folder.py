@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from flowgolf.running.job import job
+from flowgolf.running.stage import stage
 from flowgolf.study.settings import RunSettings
 from flowgolf.submission.folder import submission_folder
 
@@ -13,7 +13,7 @@ records = [
     dict(zip(kinds, paths, strict=True)) for paths in zip(*(snakemake.input[kind] for kind in kinds), strict=True)
 ]
 
-with job(snakemake.log[0], snakemake.params.failure, "submission", variant):
+with stage(snakemake):
     submission_folder(
         variant=variant,
         settings=RunSettings.model_validate_json(snakemake.params.settings),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from flowgolf.report.tables.tables import tables
-from flowgolf.running.job import job
+from flowgolf.running.stage import stage
 
-with job(snakemake.log[0], snakemake.params.failure, "tables"):
+with stage(snakemake):
     tables(snakemake.input.manifest, Path(snakemake.params.folder))

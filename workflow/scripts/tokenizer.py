@@ -4,9 +4,9 @@ from pydantic import TypeAdapter
 
 from flowgolf.data.settings import DataSettings
 from flowgolf.data.tokenizer import tokenizer
-from flowgolf.running.job import job
+from flowgolf.running.stage import stage
 
-with job(snakemake.log[0], snakemake.params.failure, "tokenizer"):
+with stage(snakemake):
     tokenizer(
         settings=TypeAdapter(DataSettings).validate_json(snakemake.params.settings),
         model_path=snakemake.output.model,

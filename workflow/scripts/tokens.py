@@ -4,9 +4,9 @@ from pydantic import TypeAdapter
 
 from flowgolf.data.settings import DataSettings
 from flowgolf.data.tokens import tokens
-from flowgolf.running.job import job
+from flowgolf.running.stage import stage
 
-with job(snakemake.log[0], snakemake.params.failure, "tokens"):
+with stage(snakemake):
     tokens(
         settings=TypeAdapter(DataSettings).validate_json(snakemake.params.settings),
         tokenizer_model=snakemake.input.tokenizer,

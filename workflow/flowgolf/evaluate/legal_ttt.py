@@ -13,7 +13,9 @@ from flowgolf.evaluate.nats import nats_path, write_nats
 from flowgolf.evaluate.record import result
 from flowgolf.evaluate.score_first import ScoreFirst
 from flowgolf.evaluate.settings import LegalTTTSettings
-from flowgolf.evaluate.verify import Evidence, sample_of, short_ttt, verify
+from flowgolf.evaluate.trial_ttt import short_ttt
+from flowgolf.evaluate.trials import sample_of
+from flowgolf.evaluate.verify import Evidence, verify
 from flowgolf.resume import StateFolder, stop_requests
 from flowgolf.running.progress import Progress
 from flowgolf.scoring.score import total

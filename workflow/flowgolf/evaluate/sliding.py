@@ -15,7 +15,8 @@ from flowgolf.evaluate.artifact import check_vocabulary, load_gpt
 from flowgolf.evaluate.nats import merge_nats, nats_path, write_nats
 from flowgolf.evaluate.record import result
 from flowgolf.evaluate.settings import SlidingSettings
-from flowgolf.evaluate.verify import Evidence, sample_of, short_slides, verify
+from flowgolf.evaluate.trials import sample_of, short_slides
+from flowgolf.evaluate.verify import Evidence, verify
 from flowgolf.running.facts import run_record
 from flowgolf.scoring.ledger import Ledger
 from flowgolf.scoring.roundtrip import roundtrip

@@ -1,6 +1,5 @@
 """Runs the checks that belong to an evaluation, before its figures are written (docs/spec/legality.md, L1)."""
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,34 +10,11 @@ from flowgolf.data.byte_count import ByteTable
 from flowgolf.data.dataset import Dataset
 from flowgolf.evaluate import checks
 from flowgolf.evaluate.checks import CheckError
-from flowgolf.evaluate.score_first import ScoreFirst
-from flowgolf.evaluate.settings import LegalTTTSettings, SlidingSettings
+from flowgolf.evaluate.trials import Evaluate, TokenArray
 from flowgolf.model.gpt import GPT
 from flowgolf.scoring.ledger import Ledger
-from flowgolf.scoring.score import Score, TokenStream
+from flowgolf.scoring.score import Score
 from flowgolf.scoring.settings import WindowSettings
-from flowgolf.scoring.slide import slide
-
-SAMPLE_WINDOW = 128
-SAMPLE_WINDOWS = 4
-
-Evaluate = Callable[[TokenStream], np.ndarray]
-
-
-class TokenArray:
-    """Tokens held in memory, read like shards."""
-
-    def __init__(self, tokens: np.ndarray) -> None:
-        """Hold `tokens` (time,)."""
-        self.tokens = tokens
-
-    def __len__(self) -> int:
-        """Number of tokens."""
-        return len(self.tokens)
-
-    def read(self, start: int, count: int) -> np.ndarray:
-        """Tokens `[start, start + count)`."""
-        return self.tokens[start : start + count].copy()
 
 
 @dataclass(frozen=True)
@@ -129,40 +105,3 @@ def verify(evaluation: str, evidence: Evidence) -> dict[str, Any]:
         "checks": [{"rule": rule, "name": name, "evidence": check(evidence)} for rule, (name, check) in RULES.items()],
         "events": [list(event) for event in evidence.ledger.events],
     }
-
-
-def sample_of(stream: TokenStream, seq_len: int) -> np.ndarray:
-    """The first tokens of a stream, enough for a few windows of at most 128 positions: (time,)."""
-    return stream.read(0, min(len(stream), SAMPLE_WINDOWS * min(seq_len, SAMPLE_WINDOW) + 1))
-
-
-def short_window(settings: WindowSettings, sample: np.ndarray) -> dict[str, Any]:
-    """Changes that fit an evaluation's settings to the sample."""
-    seq_len = min(settings.seq_len, SAMPLE_WINDOW, (len(sample) - 1) // SAMPLE_WINDOWS)
-    stride = max(1, min(settings.stride, seq_len // 2))
-    return {"seq_len": seq_len, "stride": stride, "max_positions": None, "batch_windows": SAMPLE_WINDOWS}
-
-
-def short_slides(gpt: GPT, settings: SlidingSettings, sample: np.ndarray) -> dict[str, Evaluate]:
-    """Sliding evaluation and the roundtrip (windows that do not overlap) at the size of the sample."""
-    changes = short_window(settings, sample)
-    sliding = settings.model_copy(update=changes)
-    roundtrip = settings.model_copy(update={**changes, "stride": changes["seq_len"]})
-    return {
-        "sliding": lambda stream: slide(gpt, stream, sliding)[1],
-        "roundtrip": lambda stream: slide(gpt, stream, roundtrip)[1],
-    }
-
-
-def short_ttt(gpt: GPT, byte_table: ByteTable, settings: LegalTTTSettings, sample: np.ndarray) -> dict[str, Evaluate]:
-    """Legal test-time training of a copy of the model at the size of the sample: one window a chunk, one epoch."""
-    changes = short_window(settings, sample)
-    short = settings.model_copy(update={**changes, "chunk_tokens": changes["seq_len"], "epochs": 1})
-
-    def run(stream: TokenStream) -> np.ndarray:
-        trial = ScoreFirst(copy.deepcopy(gpt), stream, byte_table, short)
-        while not trial.finished:
-            trial.run_chunk()
-        return trial.nats
-
-    return {"legal_ttt": run}

@@ -6,12 +6,7 @@ from pathlib import Path
 
 import zstandard
 
-from flowgolf.export.container import (
-    MAGIC,
-    PRELUDE,
-    VERSION,
-    Header,
-)
+from flowgolf.export.container import MAGIC, PRELUDE, VERSION, Header
 from flowgolf.files import replacing
 
 

@@ -5,10 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowgolf.export.layout import Symbols
-from flowgolf.export.range_coder import (
-    PRECISION_BITS,
-    categorical,
-)
+from flowgolf.export.range_coder import PRECISION_BITS, categorical
 
 
 def range_compress(groups: list[Symbols]) -> bytes:

@@ -3,13 +3,14 @@
 import json
 import os
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from flowgolf.running.slurm import has_started
 
 LOOK_SECONDS = 5.0  # between two looks at a lock that somebody else holds
 
@@ -81,7 +82,7 @@ def alive(holder: dict[str, Any], path: Path) -> bool:
     if holder["job"]:
         if holder["job"] == os.environ.get("SLURM_JOB_ID"):
             return holder["pid"] != os.getpid() and holder["host"] == socket.gethostname() and runs(holder["pid"])
-        known = queued(holder["job"])
+        known = has_started(holder["job"])
         if known is not None:
             return known
     if holder["host"] == socket.gethostname():
@@ -101,15 +102,3 @@ def runs(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def queued(job: str) -> bool | None:
-    """Whether SLURM has the job in its queue, running or stopped; None when SLURM does not answer."""
-    command = ["squeue", "--noheader", "--jobs", job, "--format=%T"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    if done.returncode:
-        return False if "Invalid job id" in done.stderr else None
-    return done.stdout.strip() not in ("", "PENDING")

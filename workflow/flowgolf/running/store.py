@@ -9,9 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,38 +17,6 @@ from flowgolf import files
 
 INDEX = "index.json"
 DAY_SECONDS = 86_400
-
-
-@dataclass(frozen=True)
-class Work:
-    """What one job makes: its outputs follow from `identity` and the content of `inputs` alone."""
-
-    outputs: Sequence[str]
-    """Paths that it writes."""
-    inputs: Sequence[str]
-    """Paths that it reads."""
-    identity: str
-    """Stage, settings, code fingerprint and seed as text."""
-    cache: str | None = None
-    """Folder of the store; None: no store."""
-
-    def key(self) -> str:
-        """Content address of the result (hex)."""
-        parts = [self.identity, *(files.sha256(path) for path in self.inputs)]
-        return sha256("\n".join(parts).encode()).hexdigest()
-
-    def complete(self) -> bool:
-        """Whether all outputs are there."""
-        return all(Path(path).exists() for path in self.outputs)
-
-    def fetch(self) -> bool:
-        """Put the stored result in place; False when there is none, or a damaged one, which is removed."""
-        return self.cache is not None and Store(self.cache).fetch(self.key(), self.outputs)
-
-    def put(self, label: str) -> None:
-        """Keep the result."""
-        if self.cache is not None:
-            Store(self.cache).put(self.key(), self.outputs, label)
 
 
 class Store:
@@ -73,8 +39,8 @@ class Store:
         if entry.exists():
             return
         aside = entry.with_name(f".{uuid4().hex}")
-        aside.mkdir(parents=True)
         try:
+            aside.mkdir(parents=True)
             for path in outputs:
                 shutil.copyfile(path, aside / Path(path).name)
             digests = {Path(path).name: files.sha256(aside / Path(path).name) for path in outputs}

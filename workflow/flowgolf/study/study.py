@@ -6,16 +6,14 @@ Imports no torch: every Snakemake process, on every node, reads this first.
 import re
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from flowgolf.settings import Settings
+from flowgolf.settings import Settings, identity
 from flowgolf.study.errors import ConfigError, nearest_key, sentences, setting_keys
 from flowgolf.study.settings import NAME_PATTERN, RunSettings, StudySettings
-
-Stage = Literal["train", "export", "sliding", "legal_ttt"]
-STAGES: tuple[Stage, ...] = ("train", "export", "sliding", "legal_ttt")
+from flowgolf.study.stages import STAGES, without_execution
 
 
 class Run(NamedTuple):
@@ -138,37 +136,35 @@ class Study:
         for variant, seeds in chain(main, swept, imported):
             yield from (Run(variant, seed) for seed in seeds)
 
-    def _stage_owners(self, stage: Stage) -> dict[str, str]:
+    def _stage_owners(self, stage: str) -> dict[str, str]:
         """For each variant the first one declared whose settings up to this stage are the same."""
         first: dict[str, str] = {}
-        return {name: first.setdefault(repr(self._up_to(stage, name)), name) for name in self.variants}
-
-    def _up_to(self, stage: Stage, variant: str) -> list[dict[str, Any]]:
-        upstream: dict[Stage, tuple[Stage, ...]] = {
-            "train": ("train",),
-            "export": ("train", "export"),
-            "sliding": ("train", "export", "sliding"),
-            "legal_ttt": ("train", "export", "legal_ttt"),
+        chain = (*STAGES[stage].upstream, stage)
+        return {
+            name: first.setdefault(repr([self.identity(each, name) for each in chain]), name) for name in self.variants
         }
-        return [self.stage_settings(each, variant) for each in upstream[stage]]
 
-    def stage_settings(self, stage: Stage, variant: str) -> dict[str, Any]:
-        """The settings that one stage of a variant depends on itself, as JSON values."""
-        run = self.variants[variant]
-        imported = self.settings.imports.get(variant)
-        slices: dict[Stage, dict[str, Settings]] = {
-            "train": {"model": run.model, "import": imported} if imported else {"model": run.model, "train": run.train},
-            "export": {"export": run.export},
-            "sliding": {"sliding": run.evaluate.sliding},
-            "legal_ttt": {"legal_ttt": run.evaluate.legal_ttt},
-        }
-        return {key: block.model_dump(mode="json") for key, block in slices[stage].items()}
+    def blocks(self, stage: str, variant: str) -> dict[str, Settings]:
+        """The settings that one stage of a variant depends on itself; an imported one depends on its file instead."""
+        run, imported = self.variants[variant], self.settings.imports.get(variant)
+        if imported and stage == "train":
+            return {"model": run.model, "import": imported}
+        return STAGES[stage].blocks(run)
 
-    def owner(self, stage: Stage, variant: str) -> str:
+    def stage_settings(self, stage: str, variant: str) -> dict[str, Any]:
+        """Those settings as JSON values, all of them: what the stage is run with."""
+        return {key: block.model_dump(mode="json") for key, block in self.blocks(stage, variant).items()}
+
+    def identity(self, stage: str, variant: str) -> dict[str, Any]:
+        """Those of them that decide what the stage makes, as JSON values: what its result is identified by."""
+        blocks = {name: identity(block) for name, block in self.blocks(stage, variant).items()}
+        return without_execution(blocks, STAGES[stage].execution)
+
+    def owner(self, stage: str, variant: str) -> str:
         """The variant under whose name a stage's result is kept: equal settings are one run."""
         return self._owners[stage][variant]
 
-    def stage_runs(self, stage: Stage) -> list[Run]:
+    def stage_runs(self, stage: str) -> list[Run]:
         """The runs that a stage really computes, each once."""
         return list(dict.fromkeys(Run(self.owner(stage, run.variant), run.seed) for run in self.runs))
 

@@ -16,7 +16,7 @@ from flowgolf.report.results.metrics import EVALUATIONS, METRICS, is_partial
 from flowgolf.report.tables.render import Column, Table, cell_text, markdown
 from flowgolf.report.tables.tables import print_main, tables
 from flowgolf.running.progress import clock
-from flowgolf.running.queue import ClusterJob, cluster_jobs
+from flowgolf.running.slurm import ClusterJob, cluster_jobs
 
 SILENT_SECONDS = 300  # a running job writes a line every ten seconds; after this long without one it is mentioned
 LOG_TAIL_BYTES = 4096

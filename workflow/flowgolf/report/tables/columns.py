@@ -1,10 +1,7 @@
 """Printed columns of the values that a study compares."""
 
 from flowgolf.report.results.collect import Results
-from flowgolf.report.results.metrics import (
-    METRICS,
-    label,
-)
+from flowgolf.report.results.metrics import METRICS, label
 from flowgolf.report.tables.render import Column
 
 

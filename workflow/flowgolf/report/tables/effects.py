@@ -4,10 +4,7 @@ import pandas as pd
 
 from flowgolf.report.results.collect import Results
 from flowgolf.report.results.comparison import Comparison
-from flowgolf.report.results.effects import (
-    all_effects,
-    evidence_notes,
-)
+from flowgolf.report.results.effects import all_effects, evidence_notes
 from flowgolf.report.results.metrics import partial_notes
 from flowgolf.report.tables.render import Column, Table
 

@@ -1,0 +1,163 @@
+"""The envelope of a script: what is there already is not made again, and nothing stale passes for it."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from flowgolf import provenance
+from flowgolf.files import read_json
+from flowgolf.running.stage import stage
+
+SCRIPT = "train"
+SETTINGS = {"train": {"steps": 6}}
+
+
+class Named(dict):
+    """Snakemake's named lists, as far as a script uses them."""
+
+    __getattr__ = dict.__getitem__
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Where Snakemake runs, with the record of some data in it."""
+    monkeypatch.chdir(tmp_path)
+    Path("data.json").write_text("data")
+    return tmp_path
+
+
+def job_of(variant="nfm", seed=1, settings=SETTINGS, cache=None, extra=None):
+    run = f"results/tiny/runs/{variant}/seed{seed}/train"
+    Path(run).mkdir(parents=True, exist_ok=True)
+    code = provenance.fingerprint(provenance.WORKFLOW / "scripts" / f"{SCRIPT}.py")
+    params = Named(
+        stage="train", script=SCRIPT, modules=(), identified=json.dumps(settings), settings=json.dumps(settings),
+        identity=provenance.label(settings, code), cache=cache, extra=json.dumps(extra or {}),
+        failure=f"failed/train/{variant}/seed{seed}.json",
+    )  # fmt: skip
+    return SimpleNamespace(
+        rule="train", params=params, log=["train.log"], input=Named(data="data.json"),
+        wildcards=Named(variant=variant, seed=str(seed)),
+        output=Named(model=f"{run}/model.bin", record=f"{run}/run.json", made_from=f"{run}/made_from.json"),
+    )  # fmt: skip
+
+
+def run(job, content="weights"):
+    """Whether the body ran; it leaves `content`."""
+    ran = False
+    try:
+        with stage(job) as running:
+            ran = True
+            assert (running.variant, running.seed) == (job.wildcards.variant, int(job.wildcards.seed))
+            for name, path in {**job.output, **json.loads(job.params.extra)}.items():
+                if name != "made_from":
+                    Path(path).write_text(content)
+    except SystemExit as end:
+        assert end.code == 0
+        assert not ran
+    return ran
+
+
+def test_a_result_says_what_it_was_made_from(folder):
+    assert run(job_of())
+    made_from = read_json("results/tiny/runs/nfm/seed1/train/made_from.json")
+    assert made_from["settings"] == SETTINGS
+    assert made_from["seed"] == 1
+    assert set(made_from["outputs"]) == {"model.bin", "run.json"}
+    assert made_from["code"]["scripts/train.py"]
+    assert made_from["label"] == job_of().params.identity
+
+
+def test_what_is_unchanged_is_not_computed_and_is_dated_now(folder, capsys):
+    run(job_of())
+    before = Path(job_of().output.model).stat().st_mtime_ns
+    assert not run(job_of())
+    assert Path(job_of().output.model).stat().st_mtime_ns > before
+    assert "train nfm seed 1: unchanged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda: Path("data.json").write_text("other data"),
+        lambda: Path(job_of().output.model).write_text("tampered"),
+        lambda: Path(job_of().output.record).unlink(),
+        lambda: Path(job_of().output.made_from).unlink(),
+        lambda: Path(job_of().output.made_from).write_text("{"),
+    ],
+    ids=["input", "tampered", "incomplete", "of an older version", "damaged"],
+)
+def test_anything_else_is_computed(folder, spoil):
+    run(job_of())
+    spoil()
+    assert run(job_of())
+
+
+def test_other_settings_or_another_seed_are_computed(folder):
+    run(job_of())
+    assert run(job_of(settings={"train": {"steps": 7}}))
+    assert run(job_of(seed=2))
+
+
+def test_a_renamed_variant_takes_what_it_has_under_the_old_name(folder, capsys):
+    run(job_of())
+    assert not run(job_of("renamed"))
+    assert Path(job_of("renamed").output.model).read_text() == "weights"
+    assert "taken from results/tiny/runs/nfm/seed1/train" in capsys.readouterr().err
+
+
+def test_a_deleted_folder_is_forgotten(folder):
+    run(job_of())
+    for path in job_of().output.values():
+        Path(path).unlink()
+    assert run(job_of())
+
+
+def test_with_a_store_it_comes_back(folder, capsys):
+    run(job_of(cache="store"))
+    for path in job_of().output.values():
+        Path(path).unlink()
+    assert not run(job_of(cache="store"))
+    assert "from the store store" in capsys.readouterr().err
+    assert run(job_of(settings={"train": {"steps": 7}}, cache="store"))
+
+
+def test_files_beside_the_declared_outputs_belong_to_the_result(folder):
+    extra = {"nats": "results/tiny/runs/nfm/seed1/train/nats.npz"}
+    run(job_of(extra=extra))
+    assert not run(job_of(extra=extra))
+    Path(extra["nats"]).unlink()
+    assert run(job_of(extra=extra))
+
+
+def test_a_failure_leaves_no_half_result(folder):
+    run(job_of())
+    Path("data.json").write_text("other data")
+    with pytest.raises(SystemExit) as end, stage(job_of()):
+        Path(job_of().output.model).write_text("half")
+        raise ValueError("the loss is not finite")
+    assert end.value.code == 1
+    assert not Path(job_of().output.made_from).exists()
+    assert read_json("failed/train/nfm/seed1.json")["message"] == "the loss is not finite"
+
+
+def test_code_that_changed_since_the_launch_is_refused(folder, capsys):
+    job = job_of()
+    job.params["identity"] = "settings 000000000000, code 000000000000"
+    with pytest.raises(SystemExit), stage(job):
+        raise AssertionError("computed")
+    told = capsys.readouterr().err
+    assert "the code has changed since this launch was planned (settings 000000000000, code 000000000000; now " in told
+    assert "start Snakemake again, and leave the code alone while jobs wait" in told
+
+
+def test_a_rule_that_makes_no_result_always_runs(folder):
+    job = SimpleNamespace(
+        rule="tables", params=Named(failure="failed/tables.json"), log=["a.log"], input=Named(), wildcards=Named(),
+        output=Named(),
+    )  # fmt: skip
+    for _ in range(2):
+        with stage(job) as running:
+            assert (running.variant, running.seed, running.settings) == ("", 0, {})

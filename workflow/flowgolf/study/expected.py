@@ -1,0 +1,47 @@
+"""What every result of a study has to be made from: its settings, and the code that makes it."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flowgolf import provenance
+from flowgolf.study.study import Study
+
+
+class Expected:
+    """Settings and code of each stage of each variant, as they are now; computed once a process."""
+
+    def __init__(self, study: Study, code_bytes: Callable[[], int]) -> None:
+        """`code_bytes` gives the size of the generated train_gpt.py, for exports that leave `code_bytes` open."""
+        self.study, self.code_bytes = study, code_bytes
+        self.label = cache(self._label)
+        self.identity = cache(self._identity)
+
+    def settings(self, stage: str, variant: str) -> dict[str, Any]:
+        """Everything that the stage runs with, block by block, as JSON values."""
+        return self._counted(stage, self.study.stage_settings(stage, variant))
+
+    def _identity(self, stage: str, variant: str) -> dict[str, Any]:
+        """The settings that its result is identified by, as JSON values."""
+        return self._counted(stage, self.study.identity(stage, variant))
+
+    def _counted(self, stage: str, blocks: dict[str, Any]) -> dict[str, Any]:
+        """The same with the size of the code spelt out: another size leaves another room for the weights."""
+        if stage == "export" and blocks["export"]["code_bytes"] is None:
+            blocks["export"]["code_bytes"] = self.code_bytes()
+        return blocks
+
+    def script(self, stage: str, variant: str) -> Path:
+        """The script whose code makes the result; several jobs that share a stage run the code of the whole."""
+        imported = stage == "train" and variant in self.study.settings.imports
+        return provenance.WORKFLOW / "scripts" / f"{'import_checkpoint' if imported else stage}.py"
+
+    def modules(self, stage: str, variant: str) -> tuple[str, ...]:
+        """Modules that the stage runs without an import statement that names them."""
+        return ()
+
+    def _label(self, stage: str, variant: str) -> str:
+        """What the result is identified by besides its inputs; see `provenance.label`."""
+        code = provenance.fingerprint(self.script(stage, variant), self.modules(stage, variant))
+        return provenance.label(self.identity(stage, variant), code)
