@@ -24,6 +24,8 @@ include: "rules/watch.smk"
 rule all:
     default_target: True
     input:
+        rules.tokens.output,  # named, so that whatever is deleted is made again
+        layout.origins(),
         rules.tables.output,
         rules.figures.output,
         rules.report.output,

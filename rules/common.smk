@@ -11,7 +11,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from flowgolf import provenance
-from flowgolf.study.errors import ConfigError, check_yaml
+from flowgolf.study.errors import ConfigError, read_yaml
 from flowgolf.study.expected import Expected
 from flowgolf.study.jobs import timed, watched
 from flowgolf.study.layout import Layout
@@ -24,7 +24,7 @@ SHOW_SBATCH = config.pop("sbatch", None) == "show"
 
 try:
     for path in workflow.configfiles:
-        check_yaml(path)
+        read_yaml(path)
     study = Study(config, source=", ".join(str(path) for path in workflow.configfiles))
 except ConfigError as error:
     raise WorkflowError(str(error)) from None

@@ -34,9 +34,7 @@ rule manifest:
 rule tables:
     input:
         manifest=rules.manifest.output.manifest,
-        records=layout.records(),
-        origins=layout.origins(),
-        curves=layout.paths("train", "curve"),
+        origins=layout.origins(),  # each holds the digests of all that lies beside it
         published=[PUBLISHED / "runs.csv", PUBLISHED / "trajectory.csv"],
     output:
         [
@@ -64,12 +62,7 @@ rule tables:
 rule figures:
     input:
         manifest=rules.manifest.output.manifest,
-        records=layout.records(),
-        origins=layout.origins(),
-        curves=[
-            *layout.paths("train", "curve"),
-            *layout.paths("legal_ttt", "curve"),
-        ],
+        origins=layout.origins(),  # each holds the digests of all that lies beside it
     output:
         [
             (
@@ -96,13 +89,7 @@ rule figures:
 rule page:
     input:
         manifest=rules.manifest.output.manifest,
-        records=layout.records(),
-        origins=layout.origins(),
-        curves=rules.figures.input.curves,
-        checks=[
-            *layout.paths("sliding", "checks"),
-            *layout.paths("legal_ttt", "checks"),
-        ],
+        origins=layout.origins(),  # each holds the digests of all that lies beside it
         figures=rules.figures.output,
         published=[PUBLISHED / "runs.csv", PUBLISHED / "trajectory.csv"],
     output:
@@ -141,9 +128,7 @@ rule result_page:
     input:
         manifest=rules.manifest.output.manifest,
         data=rules.tokens.output.data,
-        records=layout.records(),
-        origins=layout.origins(),
-        curves=rules.figures.input.curves,
+        origins=layout.origins(),  # each holds the digests of all that lies beside it
         figures=rules.figures.output,
         bootstrap=rules.bootstrap.output.record,
     output:

@@ -77,6 +77,13 @@ class Clone:
             capture_output=True, text=True, timeout=600, check=False,
         )  # fmt: skip
 
+    def why(self, variant: str, stage: str) -> subprocess.CompletedProcess:
+        """Ask why a stage of a variant would run again."""
+        command = [sys.executable, "-m", "flowgolf.why", variant, stage, "--configfile", self.configfile]
+        return subprocess.run(
+            command, cwd=self.folder, env=self.environment(), capture_output=True, text=True, check=False
+        )
+
     def planned(self, *targets: str) -> dict[str, int]:
         """Jobs by rule that a run would do now; the final target itself is left out."""
         dry = self.snakemake("-n", *targets)

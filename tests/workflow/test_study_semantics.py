@@ -12,10 +12,12 @@ AGGREGATION = {"manifest": 1, **DRAWN}
 
 
 def edit(clone, name, old, new):
+    """Replace text in a file of the library; returns what it was."""
     path = clone.folder / "workflow" / name
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
+    return text
 
 
 def test_a_run_leaves_every_result(clone):
@@ -49,13 +51,6 @@ def test_touching_a_file_runs_nothing(clone, name):
     assert clone.planned() == {}
 
 
-def test_a_comment_or_a_docstring_runs_nothing(clone):
-    edit(clone, "flowgolf/train/muon.py", '"""', '"""Another word. ')
-    path = clone.folder / "workflow/flowgolf/train/groups.py"
-    path.write_text(path.read_text() + "\n# a remark\n")
-    assert clone.planned() == {}
-
-
 def test_a_sweep_value_costs_one_run_and_the_aggregation(clone):
     config = deepcopy(clone.config)
     config["sweeps"]["loss_weight"]["values"].append(0.5)
@@ -86,27 +81,119 @@ def test_changing_an_evaluation_setting_only_evaluates(clone):
     assert clone.planned() == {"sliding": 5, **AGGREGATION}
 
 
-def test_editing_the_optimiser_retrains(clone):
+SCORED = {"sliding": 5, "legal_ttt": 5, **AGGREGATION}
+EXPORTED = {"export": 5, **SCORED}
+TRAINED = {"train": 5, **EXPORTED}
+OPTION = "later: bool = added(False, as_before=False)"
+EDITS = [
+    # what a job says and how it runs, who watches: nothing
+    ("flowgolf/running/progress.py", "taken", "used", {}),
+    ("flowgolf/running/lock.py", "", "\nNEW = 1\n", {}),
+    ("flowgolf/running/store.py", "", "\nNEW = 1\n", {}),
+    ("flowgolf/watch/status.py", "", "\nNEW = 1\n", {}),
+    ("flowgolf/study/manifest.py", "", "\nNEW = 1\n", {}),
+    # comments and docstrings: nothing
+    ("flowgolf/train/muon.py", '"""', '"""Another word. ', {}),
+    ("flowgolf/train/groups.py", "", "\n# a remark\n", {}),
+    # report: what is drawn from it
+    ("flowgolf/report/pages/evidence.py", "", "\nNEW = 1\n", {"page": 1, "report": 1}),
+    ("flowgolf/report/plots/curves.py", "", "\nNEW = 1\n", {"figures": 1, "page": 1, "report": 1}),
+    ("flowgolf/report/tables/seeds.py", "", "\nNEW = 1\n", {"tables": 1, "page": 1, "report": 1}),
+    # one evaluation, both, export, training
+    ("flowgolf/evaluate/legal_ttt.py", "", "\nNEW = 1\n", {"legal_ttt": 5, **AGGREGATION}),
+    ("flowgolf/evaluate/adapt.py", "", "\nNEW = 1\n", {"legal_ttt": 5, **AGGREGATION}),
+    ("flowgolf/evaluate/sliding.py", "", "\nNEW = 1\n", {"sliding": 5, **AGGREGATION}),
+    ("flowgolf/scoring/slide.py", "", "\nNEW = 1\n", SCORED),
+    ("flowgolf/export/unpack.py", "", "\nNEW = 1\n", EXPORTED),
+    ("flowgolf/scoring/score.py", "", "\nNEW = 1\n", TRAINED),  # training validates with it
+    ("flowgolf/train/muon.py", "3.4445", "3.4444", TRAINED),
+    ("flowgolf/train/trainer.py", "", "\nNEW = 1\n", TRAINED),
+    # what nobody uses yet: nothing
+    (
+        "flowgolf/train/settings.py",
+        "    steps: int",
+        "    later: bool = added(False, as_before=False)\n    steps: int",
+        {},
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "reruns"), EDITS, ids=[f"{edit[0]}-{edit[1] or 'NEW'}" for edit in EDITS]
+)
+def test_what_an_edit_reruns(clone, name, old, new, reruns):
+    path = clone.folder / "workflow" / name
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1) if old else text + new)
+    if "added(" in new:
+        path.write_text("from flowgolf.settings import added\n" + path.read_text())
+    assert clone.planned() == reruns
+
+
+def test_what_a_result_was_made_from_is_told_key_by_key_and_file_by_file(clone):
+    config = deepcopy(clone.config)
+    config["base"]["train"]["steps"] = 7
+    clone.write_config(config)
     edit(clone, "flowgolf/train/muon.py", "3.4445", "3.4444")
-    planned = clone.planned()
-    assert {rule: planned[rule] for rule in ("train", "export", "sliding", "legal_ttt")} == {
-        "train": 5, "export": 5, "sliding": 5, "legal_ttt": 5,
-    }  # fmt: skip
-    assert "tokens" not in planned
+    told = clone.why("nfm", "train")
+    assert told.returncode == 1
+    assert told.stdout.splitlines()[:3] == [
+        "train nfm seed 1 would run:", "  settings: train.steps 6 -> 7", "  code: flowgolf.train.muon changed",
+    ]  # fmt: skip
 
 
-def test_editing_the_evaluation_never_retrains(clone):
-    path = clone.folder / "workflow/flowgolf/evaluate/sliding.py"
-    path.write_text(path.read_text() + "\nNEW = 1\n")
-    planned = clone.planned()
-    assert planned["sliding"] == 5
-    assert not {"train", "export", "legal_ttt", "tokens"} & planned.keys()
+def test_why_says_when_nothing_is_to_do_and_whose_result_it_is(clone):
+    told = clone.why("nfm-loss_weight=0.1", "sliding")
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.splitlines() == [
+        "sliding of nfm-loss_weight=0.1 is that of nfm: the same settings", "sliding nfm seed 1: up to date",
+    ]  # fmt: skip
 
 
-def test_editing_a_plot_only_redraws(clone):
-    path = clone.folder / "workflow/flowgolf/report/plots/plots.py"
-    path.write_text(path.read_text() + "\nNEW = 1\n")
-    assert clone.planned() == {"figures": 1, "page": 1, "report": 1}
+def test_why_names_inputs_and_outputs_that_are_not_what_they_were(clone):
+    artifact = clone.results / "runs" / "nfm" / "seed1" / "export" / "artifact.bin"
+    before = artifact.read_bytes()
+    artifact.write_bytes(before + b"x")
+    assert "  input: artifact (results/tiny/runs/nfm/seed1/export/artifact.bin) is not what it was" in (
+        clone.why("nfm", "sliding").stdout
+    )
+    assert "  output: results/tiny/runs/nfm/seed1/export/artifact.bin is not what was left" in (
+        clone.why("nfm", "export").stdout
+    )
+    artifact.write_bytes(before)
+
+
+def test_why_names_the_nearest_variant(clone):
+    told = clone.why("nmf", "train")
+    assert told.returncode == 2
+    assert "study.yaml: no variant 'nmf'; did you mean nfm?" in told.stderr
+
+
+def test_what_is_made_again_with_the_same_bytes_sets_off_nothing(clone):
+    """And a result of a version that did not say what it was made from is made once more, with a reason."""
+    sliding = clone.results / "runs" / "nfm" / "seed1" / "sliding" / "sliding.json"
+    old = clone.results / "runs" / "nfm" / "seed2" / "sliding" / "made_from.json"
+    before = sliding.read_bytes()
+    original = edit(clone, "flowgolf/export/record.py", "def export_record(", "NEW = 1\n\n\ndef export_record(")
+    done = clone.snakemake()
+    assert done.returncode == 0, done.stderr
+    for stage in ("sliding", "legal_ttt"):
+        assert done.stderr.count(f"{stage} nfm seed 1: unchanged, the same settings, code and inputs made it") == 1
+    assert done.stderr.count("export nfm seed 1  done in") == 1
+    assert sliding.read_bytes() == before
+    assert clone.planned() == {}
+
+    old.unlink()
+    assert clone.planned() == {"sliding": 1, **DRAWN}
+    dry = clone.snakemake("-n")
+    assert "Missing output files: results/tiny/runs/nfm/seed2/sliding/made_from.json" in dry.stdout + dry.stderr
+    assert "was left by a version that did not say what it is made from" in clone.why("nfm", "sliding").stdout
+    (clone.folder / "workflow" / "flowgolf/export/record.py").write_text(original)
+    done = clone.snakemake()
+    assert done.returncode == 0, done.stderr
+    assert old.exists()
+    assert clone.planned() == {}
 
 
 def test_a_mistake_in_the_study_is_one_sentence_before_any_job(clone):

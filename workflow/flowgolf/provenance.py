@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 WORKFLOW = Path(__file__).resolve().parents[1]
-NEVER_COUNTS = ("flowgolf.running", "flowgolf.provenance")
+NEVER_COUNTS = ("flowgolf.running", "flowgolf.provenance", "flowgolf.settings")
+DECLARES = ("pydantic", "flowgolf.settings")
+"""Libraries of settings: what is imported from them declares values, and does nothing with them."""
 DIGITS = 12
 
 
@@ -95,7 +97,8 @@ def imports_of(node: ast.AST, package: str) -> Iterator[str]:
 
 
 def without_texts(tree: ast.Module) -> ast.Module:
-    """The tree without docstrings, and without fields and validators of settings classes."""
+    """The tree without docstrings, and without what declares settings: imports, fields and validators."""
+    tree.body = [part for part in tree.body if not (isinstance(part, ast.ImportFrom) and part.module in DECLARES)]
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [part for part in node.body if not is_text(part)] or [ast.Pass()]

@@ -34,10 +34,10 @@ class UniqueKeyLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def check_yaml(path: str | Path) -> None:
-    """Refuse a file that is not YAML or that names a key twice. Raises ConfigError."""
+def read_yaml(path: str | Path) -> Any:
+    """Content of a YAML file; one that is none, or that names a key twice, is a ConfigError."""
     try:
-        yaml.load(Path(path).read_text(), UniqueKeyLoader)  # noqa: S506 - a subclass of the safe loader
+        return yaml.load(Path(path).read_text(), UniqueKeyLoader)  # noqa: S506 - a subclass of the safe loader
     except OSError as error:
         raise ConfigError(str(path), [f"cannot be read ({error.strerror})"]) from None
     except yaml.constructor.ConstructorError as error:

@@ -35,10 +35,6 @@ class Layout:
         """One output of every run that a stage really computes."""
         return [self.pattern(stage, output).format(**run._asdict()) for run in self.study.stage_runs(stage)]
 
-    def records(self) -> list[str]:
-        """Every record that tables read."""
-        return [path for stage in STAGES for path in self.paths(stage, "record")]
-
     def origins(self) -> list[str]:
         """What every result says that it was made from."""
         return [path for stage in STAGES for path in self.paths(stage, MADE_FROM)]

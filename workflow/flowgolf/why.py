@@ -1,0 +1,123 @@
+"""Why would a stage run again? `python -m flowgolf.why VARIANT STAGE` says it key by key and file by file.
+
+What a result says that it was made from (made_from.json) is compared with the study, the code and the files of now.
+"""
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from flowgolf import files, provenance
+from flowgolf.running import origin
+from flowgolf.study.errors import nearest_key, read_yaml
+from flowgolf.study.expected import Expected
+from flowgolf.study.layout import Layout
+from flowgolf.study.stages import MADE_FROM, STAGES
+from flowgolf.study.study import Run, Study
+from flowgolf.submission.one_file import bundle
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; exit code 0 when every result is up to date, 1 when one is not."""
+    parser = argparse.ArgumentParser(prog="python -m flowgolf.why", description="Say why a stage would run again.")
+    parser.add_argument("variant", help="a variant or a point of a sweep, as tables name it")
+    parser.add_argument("stage", choices=list(STAGES), help="stage of its runs")
+    parser.add_argument("--configfile", default="config/config.yaml", help="the study (config/config.yaml)")
+    chosen = parser.parse_args(arguments)
+    try:
+        study = Study(read_yaml(chosen.configfile), source=chosen.configfile)
+    except ValueError as error:
+        parser.error(str(error))
+    if chosen.variant not in study.variants:
+        nearest = nearest_key(chosen.variant, list(study.variants))
+        parser.error(f"{chosen.configfile}: no variant '{chosen.variant}'; did you mean {nearest}?")
+    told = list(answers(study, chosen.variant, chosen.stage))
+    print(*(line for _, lines in told for line in lines), sep="\n")
+    return int(any(not current for current, _ in told))
+
+
+def answers(study: Study, variant: str, stage: str) -> Iterator[tuple[bool, list[str]]]:
+    """For each run of a variant: whether its result is up to date, and the lines to print."""
+    layout, expected = Layout(study), Expected(study, bundle.size_bytes)
+    owner = study.owner(stage, variant)
+    if owner != variant:
+        yield True, [f"{stage} of {variant} is that of {owner}: the same settings"]
+    for seed in [run.seed for run in dict.fromkeys(study.runs) if run.variant == variant]:
+        found = list(reasons(layout, expected, stage, Run(owner, seed)))
+        heading = f"{stage} {owner} seed {seed}"
+        if found:
+            yield False, [f"{heading} would run:", *(f"  {reason}" for reason in found)]
+        else:
+            yield True, [f"{heading}: up to date"]
+
+
+def reasons(layout: Layout, expected: Expected, stage: str, run: Run) -> Iterator[str]:
+    """What differs between the result of a stage of a run and what it has to be; nothing when it is up to date."""
+    folder = Path(layout.path(stage, MADE_FROM, run)).parent
+    made_from = origin.read(layout.path(stage, MADE_FROM, run))
+    if made_from is None:
+        there = Path(layout.path(stage, "record", run)).exists()
+        yield f"{folder} was left by a version that did not say what it is made from" if there else "not made yet"
+        return
+    yield from changed_settings(made_from["settings"], expected.identity(stage, run.variant))
+    sources = provenance.sources(expected.script(stage, run.variant), expected.modules(stage, run.variant))
+    yield from changed_code(made_from["code"], sources)
+    for name, path in inputs_of(layout, stage, run).items():
+        if made_from["inputs"].get(name) != digest(path):
+            yield f"input: {name} ({path}) is {'not what it was' if Path(path).exists() else 'not there'}"
+    for name, known in made_from["outputs"].items():
+        if digest(str(folder / name)) != known:
+            yield f"output: {folder / name} is not what was left"
+
+
+def changed_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each setting that differs: `settings: train.steps 160 -> 200`."""
+    old, new = flat(before), flat(now)
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) != new.get(key):
+            yield f"settings: {key} {shown(old, key)} -> {shown(new, key)}"
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as dotted key -> value."""
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) and value else {f"{prefix}{key}": value}
+    return found
+
+
+def shown(values: Mapping[str, Any], key: str) -> str:
+    """A value as it is printed; a key that is not there was as before it existed."""
+    return repr(values[key]) if key in values else "unset"
+
+
+def changed_code(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    """A line for each source that changed, came or went."""
+    for name in sorted(before.keys() | now.keys()):
+        if before.get(name) != now.get(name):
+            what = "changed" if name in before and name in now else "is new" if name in now else "is no longer used"
+            yield f"code: {name} {what}"
+
+
+def inputs_of(layout: Layout, stage: str, run: Run) -> dict[str, str]:
+    """Name -> path of what a stage of a run reads, under the names of its rule."""
+    data = {"data": f"{layout.results}/data/data.json"}
+    study = layout.study
+    if stage == "train":
+        imported = study.settings.imports.get(run.variant)
+        return {**data, "checkpoint": imported.checkpoint} if imported else data
+    if stage == "export":
+        model = {"model": layout.path("train", "model", run)}
+        matched = study.variants[run.variant].export.plan == "matched"
+        return {**model, "plan": f"{layout.results}/matched_plan.json"} if matched else model
+    return {**data, "artifact": layout.path("export", "artifact", run)}
+
+
+def digest(path: str) -> str | None:
+    """SHA-256 of a file, None when there is none."""
+    return files.sha256(path) if Path(path).is_file() else None
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
