@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from selenium import webdriver
 
-from flowgolf.report.pages.page import page
-from flowgolf.report.plots.plots import figures
+from flowgolf.report.pages.html_page import page
+from flowgolf.report.plots.plots import plots
 from flowgolf.report.tables.tables import tables
 from made_up_study import StudyFolder
 
@@ -79,6 +79,6 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with the tables, figures and report.html of a made-up study of two arms and a sweep."""
     study = StudyFolder(tmp_path_factory.mktemp("report")).complete()
     tables(study.manifest_path, study.folder / "tables")
-    figures(study.manifest_path, study.folder / "figures")
+    plots(study.manifest_path, study.folder / "figures")
     page(study.manifest_path, study.folder / "figures", study.folder / "report.html")
     return study.folder

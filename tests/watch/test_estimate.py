@@ -134,7 +134,7 @@ def test_past_runs_of_any_study_are_measured(tmp_path: Path) -> None:
 def test_a_rate_of_a_much_smaller_model_is_marked() -> None:
     small = [Rate("CPU, 1 thread", "train", model_flops(PUBLISHED) / 50, 1e9)]
     basis = time_table(published_jobs(), small, 10**6).frame["basis"].iloc[0]
-    assert basis == "measured: train (on a model of 50 times another size)"
+    assert basis == "measured: train (on a model 50 times smaller or larger)"
 
 
 def test_the_nearest_model_in_size_sets_the_rate() -> None:

@@ -1,9 +1,9 @@
-"""Rule figures: every figure of the study, from the records."""
+"""Rule figures: every plot of the study, from the records."""
 
 from pathlib import Path
 
-from flowgolf.report.plots.plots import figures
+from flowgolf.report.plots.plots import plots
 from flowgolf.running.stage import stage
 
 with stage(snakemake):
-    figures(snakemake.input.manifest, Path(snakemake.params.folder))
+    plots(snakemake.input.manifest, Path(snakemake.params.folder))

@@ -1,6 +1,6 @@
 """Rule page: the report of the study on one page."""
 
-from flowgolf.report.pages.page import page
+from flowgolf.report.pages.html_page import page
 from flowgolf.running.stage import stage
 
 with stage(snakemake):

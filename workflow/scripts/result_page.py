@@ -1,6 +1,6 @@
 """Rule result_page: a finished study as a page to keep under version control."""
 
-from flowgolf.report.pages.markdown import result_page
+from flowgolf.report.pages.markdown_page import result_page
 from flowgolf.running.stage import stage
 
 with stage(snakemake):
@@ -8,7 +8,7 @@ with stage(snakemake):
         manifest_path=snakemake.input.manifest,
         data_json=snakemake.input.data,
         bootstrap_path=snakemake.input.bootstrap,
-        figures_dir=snakemake.params.figures,
+        plots_dir=snakemake.params.figures,
         configfile=snakemake.params.configfile,
         page_path=snakemake.output.page,
     )

@@ -1,1 +1,1 @@
-"""What a study is doing, and what a launch would cost."""
+"""What a study is doing now, and what it would cost to start it."""

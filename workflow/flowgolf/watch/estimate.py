@@ -1,4 +1,4 @@
-"""What a launch would cost: new and cached jobs, device hours, the longest chain, memory."""
+"""What it would cost to start a study: new and cached jobs, hours by device, the longest chain, memory."""
 
 import json
 import subprocess
@@ -20,27 +20,27 @@ from flowgolf.watch.work import adaptation_flops, model_flops, scoring_flops, tr
 TIMED = ("train", "sliding", "legal_ttt")
 HOUR_SECONDS = 3600
 GIGABYTE = 1e9
-FAR = 10  # a rate measured on a model so much smaller or larger says little
+FAR = 10  # a rate measured on a model that is this many times smaller or larger says little
 
 
 @dataclass(frozen=True)
 class Job:
-    """One job of a stage that takes time."""
+    """One job of a stage."""
 
     stage: str
     record: str
-    """What it leaves."""
+    """Path of the record that it leaves."""
     needs: str | None
-    """Record of the job before it."""
+    """Record of the training that it needs; None for a training."""
     settings: Mapping[str, Any]
     """Settings of its variant: model, train, export, evaluate."""
 
 
 def estimate(study: Mapping[str, Any], config: Mapping[str, Any], snakefile: str, results: Path) -> None:
-    """Print jobs, hours and memory of what Snakemake would do now.
+    """Print the jobs, hours and memory of what Snakemake would do now.
 
-    `study`: name, `jobs` (fields of `Job`), `data` (the source) and `data_record` (path of data.json).
-    `config` is the configuration, `snakefile` the workflow; rates are those of the runs under `results`.
+    `study` holds its name, `jobs` (the fields of `Job`), `data` (the source) and `data_record` (the path of data.json).
+    `config` is the configuration, `snakefile` the workflow. Rates are measured on the runs in the folder `results`.
     """
     planned = plan(config, snakefile)
     print(markdown(job_table(study["name"], planned)))
@@ -54,9 +54,9 @@ def estimate(study: Mapping[str, Any], config: Mapping[str, Any], snakefile: str
 
 
 def plan(config: Mapping[str, Any], snakefile: str) -> list[tuple[str, str, bool]]:
-    """(rule, output, whether it would be made now) of every output of the study, as Snakemake sees it.
+    """Ask Snakemake for every output of the study: (rule, output, whether it would be made now).
 
-    ValueError with its message when Snakemake cannot tell.
+    Raises ValueError with Snakemake's message if it cannot tell.
     """
     with TemporaryDirectory() as folder:
         configfile = Path(folder, "config.json")
@@ -70,13 +70,13 @@ def plan(config: Mapping[str, Any], snakefile: str) -> list[tuple[str, str, bool
 
 
 def planned_outputs(summary: str) -> list[tuple[str, str, bool]]:
-    """The rows of `snakemake --summary`: output, date, rule, log, status, plan, separated by tabs."""
+    """Read what `snakemake --summary` prints: output, date, rule, log, status and plan, separated by tabs."""
     rows = [line.split("\t") for line in summary.splitlines() if line.count("\t") == 5]
     return [(row[2], row[0], row[5] != "no update") for row in rows[1:]]
 
 
 def job_table(name: str, planned: Iterable[tuple[str, str, bool]]) -> Table:
-    """New and cached jobs by rule."""
+    """Count the new and the cached jobs of each rule."""
     jobs = {(rule, job_folder(Path(output))): is_new for rule, output, is_new in planned}
     new = Counter(rule for (rule, _), is_new in jobs.items() if is_new)
     cached = Counter(rule for (rule, _), is_new in jobs.items() if not is_new)
@@ -87,20 +87,20 @@ def job_table(name: str, planned: Iterable[tuple[str, str, bool]]) -> Table:
 
 
 def job_folder(output: Path) -> Path:
-    """What the outputs of one job of a rule share: their folder, and in a folder of parts the number of the part."""
+    """Path that all outputs of one job share: their folder, and in a folder of numbered parts that number."""
     part = output.name.partition(".")[0]
     return output.parent / part if part.isdigit() else output.parent
 
 
 def validation_positions(study: Mapping[str, Any]) -> int | None:
-    """Positions of the validation set: counted, or the published count for a set to be downloaded, or unknown."""
+    """Positions of the validation set: counted, or the published count if it is yet to be downloaded, else None."""
     if Path(study["data_record"]).exists():
         return int(read_json(study["data_record"])["validation"]["tokens"]) - 1
     return PUBLISHED_POSITIONS if study["data"] == "hub" else None
 
 
 def time_table(pending: Sequence[Job], rates: Sequence[Rate], positions: int | None) -> Table:
-    """Hours of the pending jobs on every device that a rate is known for."""
+    """Make a row for each device whose rate is known: the hours that the pending jobs take on it."""
     by_device: dict[str, list[Rate]] = {}
     for rate in rates:
         by_device.setdefault(rate.device, []).append(rate)
@@ -110,18 +110,19 @@ def time_table(pending: Sequence[Job], rates: Sequence[Rate], positions: int | N
     columns += [Column(key, f"{heading} (h)", ",.3f") for key, heading in headings.items()]
     columns.append(Column("memory", "peak memory (GB)", ",.1f"))
     notes = [
-        "Hours of one such device: GPU hours, or core hours where it is one thread of a CPU.",
-        "A chain is a run from its first new stage to its last evaluation; more devices do not shorten it.",
-        "Rates are those of the model nearest in size, scaled by its FLOPs. Data, export and tables take minutes on a "
-        "CPU and are left out.",
+        "Hours are those of one such device: GPU hours, or core hours for one thread of a CPU.",
+        "The longest chain is the slowest run, from its first new stage to its last evaluation. More devices do not "
+        "shorten it.",
+        "The rate is that of the model nearest in size, scaled by FLOPs. Data, export and tables take minutes on a CPU "
+        "and are not counted.",
     ]
     if positions is None:
-        notes.append("Evaluations are not counted: the size of the validation set is known once `tokens` has run.")
+        notes.append("Evaluations are not counted: the validation set's size is unknown until rule `tokens` has run.")
     return Table("time", "Time and memory of the new jobs", pd.DataFrame(rows), columns, notes)
 
 
 def device_row(device: str, rates: Sequence[Rate], pending: Sequence[Job], positions: int | None) -> dict[str, Any]:
-    """The row of one device."""
+    """Make the row of one device."""
     seconds = {job.record: job_seconds(job, rates, positions) for job in pending}
     hours = {stage: sum(seconds[job.record] for job in pending if job.stage == stage) / HOUR_SECONDS for stage in TIMED}
     measured = [stage for stage in TIMED if any(rate.stage == stage for rate in rates)]
@@ -131,16 +132,16 @@ def device_row(device: str, rates: Sequence[Rate], pending: Sequence[Job], posit
 
 
 def distance(pending: Sequence[Job], rates: Sequence[Rate]) -> str:
-    """A warning when every measured model is of another order of size than some pending one."""
+    """Warn if some pending model is more than `FAR` times smaller or larger than every measured one; else empty."""
     ratios = []
     for job in pending:
         flops = model_flops(job.settings["model"])
         ratios.append(min(max(rate.flops_per_token / flops, flops / rate.flops_per_token) for rate in rates))
-    return f" (on a model of {max(ratios):,.0f} times another size)" if max(ratios) > FAR else ""
+    return f" (on a model {max(ratios):,.0f} times smaller or larger)" if max(ratios) > FAR else ""
 
 
 def job_seconds(job: Job, rates: Sequence[Rate], positions: int | None) -> float:
-    """Seconds of a job; a stage that never ran on this device is taken to go at the rate of training."""
+    """Seconds of a job; a stage that never ran on this device is assumed to run at the FLOPs per second of training."""
     model = job.settings["model"]
     rate = nearest(rates, job.stage, model_flops(model)) or nearest(rates, "train", model_flops(model))
     assert rate is not None  # every device has trained, or is declared
@@ -153,7 +154,7 @@ def job_seconds(job: Job, rates: Sequence[Rate], positions: int | None) -> float
 
 
 def longest_chain(pending: Sequence[Job], seconds: Mapping[str, float]) -> float:
-    """Seconds of the slowest run: its new training, and the slower of its new evaluations, in parts where so set."""
+    """Seconds of the slowest run: its training and the slower of its evaluations, whose parts run at the same time."""
 
     def alone(job: Job) -> float:
         parts = job.settings["evaluate"]["sliding"]["shards"] if job.stage == "sliding" else 1
@@ -163,7 +164,7 @@ def longest_chain(pending: Sequence[Job], seconds: Mapping[str, float]) -> float
 
 
 def memory(pending: Sequence[Job], rates: Sequence[Rate]) -> float:
-    """Gigabytes of the largest new training; NaN when there is none."""
+    """Gigabytes of the largest new training; NaN if there is none."""
     largest = 0.0
     for job in pending:
         if job.stage == "train":

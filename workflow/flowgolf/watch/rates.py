@@ -1,4 +1,4 @@
-"""How fast the stages ran: measured by past runs, or declared from the published study."""
+"""How fast the stages run: measured on past runs, or declared from the published study."""
 
 import math
 import statistics
@@ -20,25 +20,25 @@ PUBLISHED_SLIDING_SECONDS = 1_713
 PUBLISHED_LEGAL_TTT_SECONDS = 7_190
 PUBLISHED_PEAK_BYTES = 25_832 * 2**20
 A100, H100 = "NVIDIA A100 40 GB", "NVIDIA H100 80 GB"
-# Dense bfloat16 peaks of NVIDIA's data sheets, 312 and 989 TFLOP/s; the same utilisation on both is an assumption.
+# Dense bfloat16 peaks in NVIDIA's data sheets, in TFLOP/s. That both are used equally well is an assumption.
 H100_OVER_A100 = 989 / 312
 DECLARED_BASIS = {A100: "declared: the published run", H100: f"declared: {H100_OVER_A100:.2f} x A100 (peak rates)"}
 
 
 @dataclass(frozen=True)
 class Rate:
-    """How fast one run went through one stage."""
+    """How fast one run did one stage."""
 
     device: str
     stage: str
     flops_per_token: float
     flops_per_second: float
     extra_memory_bytes: float = 0.0
-    """Peak memory beyond what `training_memory_bytes` says: libraries, buffers; of trainings only."""
+    """Peak memory of a training beyond what `training_memory_bytes` counts: libraries, buffers."""
 
 
 def declared_rates() -> list[Rate]:
-    """Rates of the published run on an A100, and of an H100 at the same utilisation."""
+    """Rates of the published run on an A100, and on an H100 if it is used equally well."""
     model = ModelSettings(flow_matcher=FlowMatcherSettings()).model_dump(mode="json")
     train = TrainSettings().model_dump(mode="json")
     sliding, adapted = SlidingSettings().model_dump(mode="json"), LegalTTTSettings().model_dump(mode="json")
@@ -57,12 +57,12 @@ def declared_rates() -> list[Rate]:
 
 
 def measured_rates(results: Path) -> list[Rate]:
-    """Rates of every finished run of every study in a results folder."""
+    """Measure the rates of every finished run of every study in a results folder."""
     return [rate for path in sorted(results.glob("*/runs/*/seed*/train/run.json")) for rate in run_rates(path)]
 
 
 def run_rates(path: Path) -> Iterator[Rate]:
-    """Rates of one run's stages; an imported run has no training of its own and gives none."""
+    """Measure the rates of one run's stages; an imported run gives none, as it was not trained here."""
     run = read_json(path)
     if "tokens_per_second" not in run:
         return
@@ -80,7 +80,7 @@ def run_rates(path: Path) -> Iterator[Rate]:
 
 
 def device_name(run: Mapping[str, Any]) -> str:
-    """What a run was trained on, with how much of it."""
+    """Name the device that a run was trained on, with the number of threads or devices."""
     if run["device"] == "cpu":
         return f"CPU, {run['threads']} thread{'s' * (run['threads'] > 1)}"
     devices = run.get("devices", 1)
@@ -88,9 +88,9 @@ def device_name(run: Mapping[str, Any]) -> str:
 
 
 def nearest(rates: Sequence[Rate], stage: str, flops_per_token: float) -> Rate | None:
-    """The rate for a model: the median over runs of the model nearest in size; None when the stage never ran.
+    """Choose the rate of a stage for a model: the median over the runs of the model nearest in size.
 
-    `rates` are those of one device.
+    `rates` are those of one device; None if the stage never ran on it.
     """
     known = [rate for rate in rates if rate.stage == stage]
     if not known:

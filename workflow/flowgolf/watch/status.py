@@ -1,4 +1,4 @@
-"""What every declared run is doing now, from its records, its logs and the cluster's queue. Waits for no lock."""
+"""What every declared run is doing now, told from its records, its logs and the cluster's queue. Waits for no lock."""
 
 import re
 import time
@@ -11,25 +11,26 @@ import pandas as pd
 
 from flowgolf.files import read_json, write_json
 from flowgolf.report.results.collect import collect, modified, short
-from flowgolf.report.results.manifest import STAGES, canonical
+from flowgolf.report.results.declared_runs import canonical
 from flowgolf.report.results.metrics import EVALUATIONS, METRICS, is_partial
 from flowgolf.report.tables.render import Column, Table, cell_text, markdown
 from flowgolf.report.tables.tables import print_main, tables
 from flowgolf.running.progress import clock
 from flowgolf.running.slurm import ClusterJob, cluster_jobs
+from flowgolf.study.stages import STAGES
 
-SILENT_SECONDS = 300  # a running job writes a line every ten seconds; after this long without one it is mentioned
+SILENT_SECONDS = 300  # a running job writes a line every ten seconds; a silence this long is worth a word
 LOG_TAIL_BYTES = 4096
-PROGRESS = re.compile(r"\d+% \(.*")  # what flowgolf.running.progress writes after the label
+PROGRESS = re.compile(r"\d+% \(.*")  # the part of a line of flowgolf.running.progress after its label
 STATES = ("done", "running", "queued", "failed", "pending")
-FIGURES = {"train_val_bpb": ".4f", "artifact_bytes": ",.0f", "sliding_bpb": ".5f", "legal_ttt_bpb": ".5f"}
+VALUES = [METRICS[key] for key in ("train_val_bpb", "artifact_bytes", *EVALUATIONS)]
 
 
 def status(manifest: Mapping[str, Any], folder: str | Path) -> None:
-    """Print a table of every declared run, why runs failed, the main tables so far; write all into `folder`/tables.
+    """Print a row for every declared run, why runs failed, and the main tables; write all tables to `folder`/tables.
 
-    The manifest is that of runs.json; each run also has `jobs`, stage -> list of {log, queue_name}: the log of a job
-    and its comment in the cluster's queue.
+    `manifest` is that of runs.json. Each run also has `jobs`: stage -> list of {log, queue_name}, which are a job's log
+    and the comment by which it is found in the cluster's queue.
     """
     queue, problem = cluster_jobs(Path.cwd())
     table = status_table(manifest, queue, time.time())
@@ -37,12 +38,12 @@ def status(manifest: Mapping[str, Any], folder: str | Path) -> None:
     print("".join(f"{line}\n" for line in failures(manifest)), end="")
     if problem:
         print(f"the queue is unknown: {problem}\n")
-    if any((table.frame[key] != "").any() for key in FIGURES):
+    if any((table.frame[metric.key] != "").any() for metric in VALUES):
         print_tables(manifest, Path(folder))
 
 
 def failures(manifest: Mapping[str, Any]) -> list[str]:
-    """The whole sentence of every failure that nothing has followed, and the log that says more."""
+    """List the failures that no later success has made good, each with its whole message and its log."""
     found: dict[str, str] = {}
     for run in canonical(manifest)["runs"]:
         for stage, record in run["failed"].items():
@@ -54,7 +55,7 @@ def failures(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def print_tables(manifest: Mapping[str, Any], folder: Path) -> None:
-    """The tables from what there is; what keeps them from being made is printed in their place."""
+    """Write all tables and print the main ones; if the records break a rule, print that instead."""
     write_json(folder / "runs.json", dict(manifest))
     try:
         tables(folder / "runs.json", folder / "tables")
@@ -66,32 +67,32 @@ def print_tables(manifest: Mapping[str, Any], folder: Path) -> None:
 
 
 def status_table(manifest: Mapping[str, Any], queue: Mapping[str, ClusterJob], now: float) -> Table:
-    """A row per declared run, in the order of declaration; a second name of a run is left out."""
+    """Make a row for each declared run, in the order of declaration; second names of a run are left out.
+
+    `queue` holds the cluster's jobs by their comment, `now` is the time in seconds since 1970.
+    """
     study = canonical(manifest)
-    figures = collect(study)
     rows, counts = [], Counter[str]()
-    for run, (_, row) in zip(study["runs"], figures.iterrows(), strict=True):
+    for run, (_, row) in zip(study["runs"], collect(study).iterrows(), strict=True):
         states = {stage: stage_state(run, stage, queue, now) for stage in STAGES if run.get(stage)}
         counts[summary(states)] += 1
-        cells = {key: cell_text(row[key], spec) for key, spec in FIGURES.items()}
+        cells = {metric.key: cell_text(row[metric.key], metric.spec) for metric in VALUES}
         for metric in EVALUATIONS:
             if is_partial(row, METRICS[metric].stage):
                 cells[metric] += " (partial)"
         rows.append({"variant": run["variant"], "seed": str(run["seed"]), **cells, "state": sentence(states)})
-    columns = [
-        Column("variant", "variant"), Column("seed", "seed"), Column("train_val_bpb", "train val bpb"),
-        Column("artifact_bytes", "bytes"), Column("sliding_bpb", "sliding bpb"),
-        Column("legal_ttt_bpb", "legal TTT bpb"), Column("state", "state"),
-    ]  # fmt: skip
+    columns = [Column("variant", "variant"), Column("seed", "seed")]
+    columns += [Column(metric.key, metric.label) for metric in VALUES]
+    columns.append(Column("state", "state"))
     counted = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
     frame = pd.DataFrame(rows, columns=[column.key for column in columns])
     return Table("status", f"{study['study']}: {len(rows)} runs, {counted}", frame, columns)
 
 
 def stage_state(run: Mapping[str, Any], stage: str, queue: Mapping[str, ClusterJob], now: float) -> str:
-    """State of one stage: a word of `STATES`, with what is known about it.
+    """State of one stage: a word of `STATES`, and what is known about it.
 
-    A stage removes its failure record when it starts, so that a record means that nothing started since.
+    A stage removes its failure record when it starts. If there is one, the stage has not started again since.
     """
     if Path(run[stage]).exists():
         return "done"
@@ -102,7 +103,7 @@ def stage_state(run: Mapping[str, Any], stage: str, queue: Mapping[str, ClusterJ
 
 
 def job_state(log: Path, job: ClusterJob | None, reason: str, now: float) -> str:
-    """State of one job; `reason` is that of its stage's failure record, if there is one."""
+    """State of one job; `reason` is the one in its stage's failure record, empty if there is no record."""
     if job and job.waits:
         return f"queued (job {job.identifier}: {job.reason})"
     if reason:
@@ -113,7 +114,7 @@ def job_state(log: Path, job: ClusterJob | None, reason: str, now: float) -> str
 
 
 def running(log: Path, job: ClusterJob | None, now: float) -> str:
-    """What a started job last said of itself; `pending` when none has started since the last one that ended."""
+    """The last progress that a job wrote to its log; `pending` if none has started since the last one that ended."""
     lines = log_tail(log)
     ended = bool(lines) and re.search(r"  done in [\d:]+$", lines[-1]) is not None
     if ended or not (lines or job):
@@ -126,7 +127,7 @@ def running(log: Path, job: ClusterJob | None, now: float) -> str:
 
 
 def log_tail(log: Path) -> list[str]:
-    """The last lines of a log, empty ones left out; nothing when there is no log."""
+    """Read the last lines of a log, without empty ones; none if there is no log."""
     if not log.exists():
         return []
     with log.open("rb") as file:
@@ -136,7 +137,7 @@ def log_tail(log: Path) -> list[str]:
 
 
 def summary(states: Mapping[str, str]) -> str:
-    """The one word for a run: what needs attention first."""
+    """Sum up a run in one word: that of the stage which needs attention first."""
     words = {re.split(r"\W", state)[0] for state in states.values()}
     if words == {"done"}:
         return "done"
@@ -144,7 +145,7 @@ def summary(states: Mapping[str, str]) -> str:
 
 
 def sentence(states: Mapping[str, str]) -> str:
-    """The states of a run's stages in one line: those that are neither done nor waiting for others."""
+    """Put the states of a run's stages in one line; stages that are done or wait for others are left out."""
     stages: dict[str, list[str]] = {}
     for stage, state in states.items():
         stages.setdefault(state, []).append(stage)

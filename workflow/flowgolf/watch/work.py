@@ -1,4 +1,4 @@
-"""What a job costs in arithmetic and memory, from its settings alone."""
+"""Arithmetic and memory that a job needs, computed from its settings alone."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -13,26 +13,29 @@ from flowgolf.train.speed import flops_per_token
 
 STATE_COPIES = 5  # weights, gradient, average, and up to two moments, all float32
 FLOAT_BYTES = 4
-ACTIVATION_BYTES = 48  # per token, block and channel: the published run's peak (25,832 MiB) less its state
+ACTIVATION_BYTES = 48  # per token, block and channel: fits the published run's peak (25,832 MiB) less its state
 
 
 @cache
 def model_facts(settings_json: str) -> tuple[int, int]:
-    """Training FLOPs per token and parameters of a model that is never allocated."""
+    """Count the training FLOPs per token and the parameters of a model, without allocating it."""
     with torch.device("meta"):
         gpt = GPT(ModelSettings.model_validate_json(settings_json))
     return flops_per_token(gpt), sum(parameter.numel() for parameter in gpt.parameters())
 
 
 def model_flops(model: Mapping[str, Any], seq_len: int | None = None) -> int:
-    """Training FLOPs per token of a model, at its own or another sequence length; a third of it is the forward."""
+    """Training FLOPs per token, at the model's own sequence length or another; a third of them are the forward pass."""
     settings = ModelSettings.model_validate(model)
     changed = settings if seq_len is None else settings.model_copy(update={"seq_len": seq_len})
     return model_facts(changed.model_dump_json())[0]
 
 
 def training_flops(model: Mapping[str, Any], train: Mapping[str, Any], num_positions: int | None) -> float:
-    """Steps, and validations at both ends, in between and of the average, where the validation set is known."""
+    """FLOPs of a training: its steps, and its validations if the size of the validation set is known.
+
+    The validations are one before the first step, one every `val_every` steps, and one of the averaged weights.
+    """
     per_token = model_flops(model)
     validations = train["steps"] // train["val_every"] + 2
     return float(
@@ -41,7 +44,7 @@ def training_flops(model: Mapping[str, Any], train: Mapping[str, Any], num_posit
 
 
 def scoring_flops(model: Mapping[str, Any], settings: Mapping[str, Any], num_positions: int) -> float:
-    """Forward passes over sliding windows that score `num_positions`, or the first `max_positions` of them."""
+    """FLOPs of the forward passes over sliding windows that score all positions, or the first `max_positions`."""
     seq_len = int(settings["seq_len"])
     scored = min(num_positions, settings["max_positions"] or num_positions)
     windows = Windows(max(scored, seq_len), seq_len, settings["stride"])
@@ -49,14 +52,14 @@ def scoring_flops(model: Mapping[str, Any], settings: Mapping[str, Any], num_pos
 
 
 def adaptation_flops(model: Mapping[str, Any], settings: Mapping[str, Any], num_positions: int) -> float:
-    """Scoring, and `epochs` of training on what was scored."""
+    """FLOPs of legal test-time training: scoring, and `epochs` of training on what was scored."""
     scored = min(num_positions, settings["max_positions"] or num_positions)
     training = int(settings["epochs"]) * scored * model_flops(model, settings["seq_len"])
     return scoring_flops(model, settings, num_positions) + training
 
 
 def training_memory_bytes(model: Mapping[str, Any], train: Mapping[str, Any]) -> float:
-    """Peak memory of a training step on one device: its state, and the activations of one micro-batch."""
+    """Peak memory of a training step on one device: the training's state, and the activations of one micro-batch."""
     parameters = model_facts(ModelSettings.model_validate(model).model_dump_json())[1]
     activations = train["batch_tokens"] / train["micro_batches"] * model["layers"] * model["dim"]
     return float(STATE_COPIES * FLOAT_BYTES * parameters + ACTIVATION_BYTES * activations)

@@ -1,4 +1,4 @@
-"""The report's evidence: what made each figure, and the checks that each evaluation passed."""
+"""The evidence in the report: where each value comes from, and the checks that each evaluation passed."""
 
 from collections.abc import Iterable
 from html import escape
@@ -9,14 +9,15 @@ import pandas as pd
 
 from flowgolf.files import read_json
 from flowgolf.report.results.collect import Results
-from flowgolf.report.results.manifest import STAGES
+from flowgolf.report.results.declared_runs import SCORING_STAGES
 from flowgolf.report.tables.render import Column, Table
+from flowgolf.study.stages import STAGES
 
 SECONDS = {"train": "elapsed_seconds", "export": "seconds", "sliding": "seconds", "legal_ttt": "seconds"}
 
 
 def provenance_table(results: Results) -> Table:
-    """One row per finished stage of a run: commit, job, device, seconds, time and record."""
+    """Make a row for each finished stage of a run: commit, job, device, seconds, time and record."""
     rows = [
         provenance_row(run, stage, read_json(run[stage]))
         for run in results.manifest["runs"]
@@ -34,7 +35,7 @@ def provenance_table(results: Results) -> Table:
 
 
 def provenance_row(run: dict[str, Any], stage: str, record: dict[str, Any]) -> dict[str, Any]:
-    """The row of one record; `-` stands for what a stage does not measure. A merged record names its parts' jobs."""
+    """Make the row of one record; `-` means that the stage does not record it. A merged record has its parts' jobs."""
     parts = record.get("parts", [record])
     waited = [part["queue_seconds"] for part in parts if part.get("queue_seconds") is not None]
     return {
@@ -53,15 +54,15 @@ def provenance_row(run: dict[str, Any], stage: str, record: dict[str, Any]) -> d
 
 
 def distinct(names: Iterable[str | None]) -> str:
-    """Each name once, in order; `-` for none at all."""
+    """Join the names, each once and in their order; `-` if there is none."""
     return " ".join(dict.fromkeys(name for name in names if name)) or "-"
 
 
 def checks_html(results: Results) -> str:
-    """Each evaluation with the rules it passed and the evidence, folded; the checks lie beside the result."""
+    """Write the checks of every evaluation, folded; they are read from checks.json beside the evaluation's record."""
     parts = []
     for run in results.manifest["runs"]:
-        for stage in ("sliding", "legal_ttt"):
+        for stage in SCORING_STAGES:
             path = Path(run[stage]).with_name("checks.json") if run.get(stage) else None
             if path and path.exists():
                 parts.append(checks_part(f"{run['variant']} seed {run['seed']}, {stage}", read_json(path)))
@@ -69,7 +70,7 @@ def checks_html(results: Results) -> str:
 
 
 def checks_part(title: str, record: dict[str, Any]) -> str:
-    """One evaluation's checks as a folded list."""
+    """Write the checks of one evaluation as a list that opens on a click."""
     checks = record["checks"]
     rules = ", ".join(str(check["rule"]) for check in checks)
     items = "\n".join(

@@ -1,1 +1,1 @@
-"""The plots of a study, from the frame."""
+"""The plots of a study, made from its results."""

@@ -1,4 +1,4 @@
-"""The look of the figures: one journal column wide, safe for the colour-blind, the same file for the same data."""
+"""The look of all plots: one journal column wide, readable by the colour-blind, and the same file for the same data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from flowgolf.report.results.collect import Results
 
 COLUMN_WIDTH_INCHES = 3.4
 ROW_INCHES = 0.15
-# Okabe and Ito, "Color Universal Design" (2008), without yellow, which vanishes on white; the reference is black
+# Okabe and Ito, "Color Universal Design" (2008), without yellow, which cannot be seen on white; the reference is black
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 REFERENCE_COLOUR = "#000000"
 GREY = "#8A8A8A"
@@ -32,7 +32,7 @@ SETTINGS: Any = {
 
 @dataclass(frozen=True)
 class Look:
-    """How a variant is drawn, in every figure of a study alike."""
+    """How a variant is drawn; it is the same in every plot of a study."""
 
     colour: str
     dashes: Any
@@ -40,7 +40,7 @@ class Look:
 
 
 def looks(results: Results) -> dict[str, Look]:
-    """variant -> look: black for the reference, then colours, then the same colours with other dashes and markers."""
+    """Give each variant its look: the reference is black; the colours repeat with other dashes and markers."""
     reference = results.manifest["reference"]
     found = {reference: Look(REFERENCE_COLOUR, DASHES[0], MARKERS[0])}
     others = [str(variant) for variant in results.frame["variant"].unique() if variant != reference]
@@ -50,27 +50,27 @@ def looks(results: Results) -> dict[str, Look]:
     return found
 
 
-def new_figure(height_inches: float, num_legend_rows: int = 0) -> Figure:
-    """An empty figure of column width whose layout makes room for its labels and a legend of so many rows."""
+def new_plot(height_inches: float, num_legend_rows: int = 0) -> Figure:
+    """Make an empty plot of column width, high enough for a legend of `num_legend_rows` below it."""
     height = height_inches + num_legend_rows * ROW_INCHES
     return Figure(figsize=(COLUMN_WIDTH_INCHES, height), layout="constrained")
 
 
 def legend_columns(labels: Sequence[str]) -> int:
-    """Columns of a legend below the figure: two when the labels are short enough."""
+    """Number of columns of the legend: two if the labels are short enough, else one."""
     return 2 if max(map(len, labels), default=0) <= 24 and len(labels) > 1 else 1
 
 
 def legend_rows(labels: Sequence[str]) -> int:
-    """Rows that the legend of these labels takes."""
+    """Number of rows of the legend."""
     return -(-len(labels) // legend_columns(labels))
 
 
-def legend_below(figure: Figure, axes: Axes) -> None:
-    """The legend of an axes' labelled lines, below the figure where it covers nothing."""
+def legend_below(plot: Figure, axes: Axes) -> None:
+    """Draw the legend of the labelled lines below the plot, where it covers nothing."""
     handles, labels = axes.get_legend_handles_labels()
     if labels:
-        figure.legend(
+        plot.legend(
             handles,
             labels,
             loc="outside lower center",
@@ -80,26 +80,26 @@ def legend_below(figure: Figure, axes: Axes) -> None:
         )
 
 
-def empty_figure(message: str) -> Figure:
-    """A figure that says why there is nothing to draw yet."""
-    figure = new_figure(1.2)
-    figure.text(0.5, 0.5, message, ha="center", va="center", color=GREY, wrap=True)
-    return figure
+def empty_plot(message: str) -> Figure:
+    """Make a plot that holds only a message: why there is nothing to draw yet."""
+    plot = new_plot(1.2)
+    plot.text(0.5, 0.5, message, ha="center", va="center", color=GREY, wrap=True)
+    return plot
 
 
-def note(figure: Figure, text: str) -> None:
-    """A line of small print above the axes."""
-    figure.suptitle(text, fontsize=6.5, color="#555555", x=0.01, ha="left")
+def note(plot: Figure, text: str) -> None:
+    """Write a line of small print above the axes."""
+    plot.suptitle(text, fontsize=6.5, color="#555555", x=0.01, ha="left")
 
 
 def waiting_note(results: Results, variants: Sequence[str], drawn: int) -> str:
-    """`9 of 12 runs; the others are not there yet`, or nothing when all are drawn."""
+    """Say that some runs have no result yet: `9 of 12 runs; the others are not there yet`; empty if all are drawn."""
     declared = sum(len(results.seeds(variant)) for variant in variants)
     return "" if drawn >= declared else f"{drawn} of {declared} runs; the others are not there yet"
 
 
 def padded(values: Sequence[float] | np.ndarray, share: float = 0.08) -> tuple[float, float]:
-    """Axis limits around finite values, with a margin."""
+    """Axis limits that hold all finite values, with a margin of `share` of their range."""
     finite = np.asarray(values, dtype=float)
     finite = finite[np.isfinite(finite)]
     low, high = float(finite.min()), float(finite.max())
@@ -107,8 +107,8 @@ def padded(values: Sequence[float] | np.ndarray, share: float = 0.08) -> tuple[f
     return low - margin, high + margin
 
 
-def save(figure: Figure, folder: Path, name: str) -> None:
-    """Write a figure as PNG and SVG."""
+def save(plot: Figure, folder: Path, name: str) -> None:
+    """Write `<name>.png` and `<name>.svg`, without the date and version that would make equal plots differ."""
     for suffix, metadata in ((".png", {"Software": None}), (".svg", {"Date": None})):
         with matplotlib.rc_context(SETTINGS), replacing(folder / f"{name}{suffix}") as path:
-            figure.savefig(path, format=suffix[1:], metadata=metadata)
+            plot.savefig(path, format=suffix[1:], metadata=metadata)

@@ -1,1 +1,1 @@
-"""Records on disk to one frame, and what is compared in it."""
+"""The values of a study: records on disk become one frame, and the differences that the study asks about."""

@@ -1,4 +1,4 @@
-"""Records on disk to one frame: a row per (variant, seed), figures where they exist, a status where they do not."""
+"""Read all records of a study into one frame: a row for each (variant, seed), with values and the stages' statuses."""
 
 import re
 from collections.abc import Mapping
@@ -10,21 +10,19 @@ from typing import Any
 import pandas as pd
 
 from flowgolf.files import read_json
-from flowgolf.report.results.manifest import STAGES, read_manifest
+from flowgolf.report.results.declared_runs import SCORING_STAGES, read_manifest
+from flowgolf.study.stages import STAGES
 
 MESSAGE_CHARACTERS = 60
 
-# frame column -> key of the stage's record
-FIGURES = {
+# for each stage: column of the frame -> key of the stage's record
+VALUES = {
     "train": {
         "parameters": "parameters",
-        "steps": "steps",
         "train_val_bpb": "train_val_bpb",
         "ema_roundtrip_bpb": "ema_roundtrip_bpb",
-        "train_seconds": "elapsed_seconds",
         "train_job": "slurm_job_id",
         "train_commit": "commit",
-        "train_host": "host",
     },
     "export": {
         "artifact_bytes": "bytes_total",
@@ -45,11 +43,9 @@ FIGURES = {
             f"{stage}_bpb": "bpb",
             f"{stage}_partial": "partial",
             f"{stage}_tokens": "tokens",
-            f"{stage}_seconds": "seconds",
-            f"{stage}_job": "slurm_job_id",
             f"{stage}_commit": "commit",
         }
-        for stage in ("sliding", "legal_ttt")
+        for stage in SCORING_STAGES
     },
 }
 CURVE_COLUMNS = ("variant", "seed", "step", "train_loss", "val_bpb")
@@ -58,45 +54,45 @@ ADAPTATION_COLUMNS = ("variant", "seed", "chunk", "running_bpb")
 
 @dataclass(frozen=True)
 class Results:
-    """All that tables and figures are made from."""
+    """What tables, plots and pages are made from."""
 
     manifest: Mapping[str, Any]
-    """The study as `read_manifest` gives it: seeds, reference, two_by_two, sweeps, main_variants, runs."""
+    """The study as `read_manifest` returns it: seeds, reference, two_by_two, sweeps, main_variants, runs."""
     frame: pd.DataFrame
-    """One row per (variant, seed) in the manifest's order; see `collect`."""
+    """A row for each (variant, seed) in the manifest's order; see `collect`."""
     training: pd.DataFrame
-    """Training curves: variant, seed, step, train_loss (nats), val_bpb (NaN between validations)."""
+    """Training curves: variant, seed, step, train_loss (nats), val_bpb (NaN at steps without a validation)."""
     adaptation: pd.DataFrame
     """Test-time training curves: variant, seed, chunk, running_bpb."""
 
-    def values(self, variant: str, figure: str) -> pd.Series:
-        """The figures that a variant's seeds have so far, indexed by seed."""
+    def values(self, variant: str, column: str) -> pd.Series:
+        """Values of a column that the variant's seeds have so far, indexed by seed."""
         if variant not in self.runs:
             return pd.Series(dtype=float)
-        return pd.to_numeric(self.runs[variant][figure]).dropna()
+        return pd.to_numeric(self.runs[variant][column]).dropna()
 
     @cached_property
     def runs(self) -> dict[str, pd.DataFrame]:
-        """The rows of each variant, indexed by seed."""
+        """The frame's rows of each variant, indexed by seed."""
         return {str(variant): rows.set_index("seed") for variant, rows in self.frame.groupby("variant", sort=False)}
 
-    def first(self, variant: str, figure: str) -> Any:
-        """A figure that is the same for all seeds, such as the number of parameters; NaN before any seed has it."""
-        known = self.frame.loc[self.frame["variant"] == variant, figure].dropna()
+    def first(self, variant: str, column: str) -> Any:
+        """A value that is the same for all seeds, such as `parameters`; NaN while no seed has it."""
+        known = self.frame.loc[self.frame["variant"] == variant, column].dropna()
         return known.iloc[0] if len(known) else float("nan")
 
     def status(self, variant: str, stage: str) -> str:
-        """What the seeds of a variant are doing at a stage: one phrase, each state once."""
+        """Statuses of a variant's seeds at a stage in one phrase, each status once."""
         states = self.frame.loc[self.frame["variant"] == variant, f"{stage}_status"]
         return ", ".join(dict.fromkeys(states)) or "not run"
 
     def seeds(self, variant: str) -> list[int]:
-        """Seeds of a variant in the frame."""
+        """Seeds of a variant, in the order of the frame."""
         return [int(seed) for seed in self.frame.loc[self.frame["variant"] == variant, "seed"]]
 
 
 def collect_results(manifest_path: str | Path) -> Results:
-    """Read a manifest (runs.json) and every record that exists by now."""
+    """Read a manifest (runs.json) and every record that exists so far."""
     manifest = read_manifest(manifest_path)
     return Results(
         manifest=manifest,
@@ -107,19 +103,19 @@ def collect_results(manifest_path: str | Path) -> Results:
 
 
 def collect(manifest: Mapping[str, Any]) -> pd.DataFrame:
-    """One row per declared (variant, seed).
+    """Make the frame: a row for each declared (variant, seed).
 
-    Columns: the figures of the records (`sliding_bpb`, `artifact_bytes`, ...; NaN when absent), `<stage>_settings`
-    (a dict, or None), `<stage>_commit`, and `<stage>_status`: `done`, `pending`, `running 43 %`, `failed: <message>`
-    or `not run` for a stage that the study leaves out. A failure is inherited by the stages after it.
+    Columns: the values of the records (`sliding_bpb`, `artifact_bytes`, ...; NaN while missing), `<stage>_settings`
+    (a dict; NaN while missing), and `<stage>_status`: `done`, `pending`, `running 43 %`, `failed: <message>`, or
+    `not run` for a stage that the study leaves out. Stages after a failed one have its status too.
     """
-    columns = ["variant", "seed", *(name for stage in STAGES for name in FIGURES[stage]), "roundtrip_bpb"]
+    columns = ["variant", "seed", *(name for stage in STAGES for name in VALUES[stage]), "roundtrip_bpb"]
     columns += [f"{stage}_{what}" for stage in STAGES for what in ("settings", "status")]
     return pd.DataFrame([row_of(run) for run in manifest["runs"]], columns=columns)
 
 
 def row_of(run: Mapping[str, Any]) -> dict[str, Any]:
-    """The frame's row of one manifest entry."""
+    """Make the frame's row of one entry of the manifest."""
     row: dict[str, Any] = {"variant": run["variant"], "seed": run["seed"]}
     failure = None
     for stage in STAGES:
@@ -130,15 +126,15 @@ def row_of(run: Mapping[str, Any]) -> dict[str, Any]:
             failure = status
         row[f"{stage}_status"] = status
         if status == "done":
-            row |= figures_of(stage, read_json(run[stage]))
+            row |= values_of(stage, read_json(run[stage]))
     if run.get("parameters") is not None:
         row["parameters"] = run["parameters"]
     return row
 
 
-def figures_of(stage: str, record: Mapping[str, Any]) -> dict[str, Any]:
-    """The frame's cells that come from one record."""
-    cells = {column: record.get(key) for column, key in FIGURES[stage].items()}
+def values_of(stage: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """The cells of the frame that come from one record."""
+    cells = {column: record.get(key) for column, key in VALUES[stage].items()}
     train_settings = {key: record.get(key) for key in ("model", "train")}
     cells[f"{stage}_settings"] = train_settings if stage == "train" else record.get("settings", {})
     if stage == "sliding":
@@ -147,9 +143,9 @@ def figures_of(stage: str, record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def status_of(run: Mapping[str, Any], stage: str) -> str:
-    """State of one stage of one run, from the files it leaves.
+    """Status of one stage of one run, told from the files that it has left.
 
-    A progress file that is newer than the failure record is a retry under way.
+    A progress file newer than the failure record means that the stage was started again and runs.
     """
     if run.get(stage) is None:
         return "not run"
@@ -168,7 +164,7 @@ def status_of(run: Mapping[str, Any], stage: str) -> str:
 
 
 def short(message: str) -> str:
-    """The first clause of a failure's sentence: `out of memory`, without the run's name and the advice after it."""
+    """Shorten a failure's sentence to its reason: `out of memory`, without the run's name and the advice."""
     message = re.sub(r"^\w+ \S+ seed \d+: ", "", message)
     reason, _, advice = message.partition(": ")
     text = message if " " not in reason or not advice else reason
@@ -176,12 +172,12 @@ def short(message: str) -> str:
 
 
 def modified(path: Path) -> float:
-    """Time of a file's last change in seconds; 0 when there is none."""
+    """Time of a file's last change in seconds since 1970; 0 if there is no such file."""
     return path.stat().st_mtime if path.exists() else 0.0
 
 
 def curves(manifest: Mapping[str, Any], key: str, columns: tuple[str, ...]) -> pd.DataFrame:
-    """The curves that runs left as CSV under a manifest key, in one long frame with these columns."""
+    """Read the CSV files that the manifest names under `key` into one long frame with these columns."""
     parts = []
     for run in manifest["runs"]:
         if run.get(key) and Path(run[key]).exists():

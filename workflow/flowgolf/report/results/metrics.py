@@ -1,4 +1,4 @@
-"""The figures that a study compares: their names in frames, their headings and their decimals."""
+"""The values that a study compares: their names in frames, their headings and their decimals."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from flowgolf.report.results.collect import Results
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure of a run."""
+    """A value that every run has once its stages are done."""
 
     key: str
-    """Column of the collected frame."""
+    """Column of the frame that `collect` makes."""
     stage: str
-    """Stage that makes it, whose status stands in for it."""
+    """Stage that computes it; the stage's status is printed while the value is missing."""
     label: str
-    """Heading."""
+    """Heading in tables and on axes."""
     spec: str
-    """Number format."""
+    """Number format in tables."""
 
 
 METRICS: Mapping[str, Metric] = {
@@ -36,29 +36,34 @@ EVALUATIONS = ("sliding_bpb", "legal_ttt_bpb")
 
 
 def partial_runs(results: Results, metric: str) -> int:
-    """How many runs scored only a part of the validation set for this figure."""
+    """Number of runs that scored only a part of the validation set for this value."""
     flag = f"{METRICS[metric].stage}_partial"
     return int(results.frame[flag].eq(True).sum()) if flag in results.frame else 0
 
 
 def label(results: Results, metric: str) -> str:
-    """Heading of a figure, which says `partial` when any of its runs is (docs/spec/legality.md, rule 8)."""
-    return METRICS[metric].label + (" (partial)" if partial_runs(results, metric) else "")
+    """Heading of a value, which says `partial` if any of its runs is (docs/spec/legality.md, rule 8)."""
+    return METRICS[metric].label + partial_mark(results, metric)
+
+
+def partial_mark(results: Results, metric: str) -> str:
+    """` (partial)` to put after a heading if any run scored only a part of the validation set; else empty."""
+    return " (partial)" if partial_runs(results, metric) else ""
 
 
 def is_partial(run: pd.Series, stage: str) -> bool:
-    """Whether a run's evaluation scored only a part of the validation set; False before there is one."""
-    return run[f"{stage}_partial"] in (True,)  # NaN before
+    """Whether a run's evaluation scored only a part of the validation set; False while it has no result."""
+    return run[f"{stage}_partial"] in (True,)  # NaN while there is no result, which is true in Python
 
 
 def different_positions(runs: pd.DataFrame) -> pd.Series:
-    """For each run whether its two evaluations scored different numbers of positions: no TTT effect follows."""
+    """Whether each run's two evaluations scored different numbers of positions: then their difference means nothing."""
     counts = runs[["sliding_tokens", "legal_ttt_tokens"]]
     return counts.notna().all(axis=1) & (counts["sliding_tokens"] != counts["legal_ttt_tokens"])
 
 
 def partial_notes(results: Results) -> list[str]:
-    """A sentence for each evaluation of which some runs scored only a part of the validation set."""
+    """Say for each evaluation how many runs scored only a part of the validation set, if any did."""
     counts = {metric: partial_runs(results, metric) for metric in EVALUATIONS}
     notes = [
         f"Partial: {count} runs scored only a part of the validation set for {METRICS[metric].label}."
@@ -71,12 +76,12 @@ def partial_notes(results: Results) -> list[str]:
 
 
 def count_text(num_values: int, num_seeds: int) -> str:
-    """n, or `2 of 3 seeds` while some are missing."""
+    """Number of values: `3`, or `2 of 3 seeds` while some are missing."""
     return str(num_values) if num_values == num_seeds else f"{num_values} of {num_seeds} seed{'s' * (num_seeds > 1)}"
 
 
 def plan_text(results: Results, variant: str) -> str:
-    """The bit widths of a variant's artifacts, by seed where they differ; the export's status before there are any."""
+    """Describe the bit widths of a variant's artifacts, by seed if they differ; before any export, its status."""
     rows = results.frame[results.frame["variant"] == variant]
     plans: dict[str, list[str]] = {}
     for seed, plan in zip(rows["seed"], rows["plan"], strict=True):
@@ -90,7 +95,7 @@ def plan_text(results: Results, variant: str) -> str:
 
 
 def describe_plan(plan: Mapping[str, int]) -> str:
-    """Bits per block in words: `all int6`, or `int5 in 5, 6, else int6`."""
+    """Put the bits of each block in words: `all int6`, or `int5 in 5, 6, else int6`."""
     low = sorted(int(layer) for layer, bits in plan.items() if bits == 5)
     if not low:
         return "all int6"

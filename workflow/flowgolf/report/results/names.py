@@ -1,27 +1,30 @@
-"""Names of the files that a study's report consists of. Imports nothing heavy: a Snakefile reads it while parsing."""
+"""Names of the files of a study's report. Imports nothing heavy, since the Snakefile imports this while it is read."""
 
 from collections.abc import Iterable
 
-TABLES = ("seeds", "two_by_two", "effects", "trajectory", "export", "compare")
-FIGURES = ("training_curves", "ttt_curves", "size_bpb", "effects", "artifact_bytes")
+TABLES = ("seeds", "two_by_two", "arms", "effects", "trajectory", "export", "compare")
+PLOTS = ("training_curves", "ttt_curves", "size_bpb", "effects", "artifact_bytes")
 TABLE_SUFFIXES = (".csv", ".md", ".tex", ".html")
-FIGURE_SUFFIXES = (".png", ".svg")
+PLOT_SUFFIXES = (".png", ".svg")
 SUMMARY = "summary.md"
 MATCHED = "two_by_two_matched"
 
 
 def sweep_name(sweep: str) -> str:
-    """Name of a sweep's table and figure, without suffix."""
+    """Name of a sweep's table and of its plot, without suffix."""
     return f"sweep_{sweep}"
 
 
 def table_names(sweeps: Iterable[str], matched: bool = False) -> list[str]:
-    """File names of all tables of a study with these sweeps, the summary included; `matched`: with matched plans."""
+    """List the file names of all tables, summary.md included.
+
+    `sweeps` are the names of the study's sweeps; `matched` adds the 2x2 of arms exported with one bit plan.
+    """
     tables = [*TABLES, *([MATCHED] if matched else []), *(sweep_name(sweep) for sweep in sweeps)]
     return [SUMMARY, *(table + suffix for table in tables for suffix in TABLE_SUFFIXES)]
 
 
 def figure_names(sweeps: Iterable[str]) -> list[str]:
-    """File names of all figures of a study with these sweeps."""
-    figures = [*FIGURES, *(sweep_name(sweep) for sweep in sweeps)]
-    return [figure + suffix for figure in figures for suffix in FIGURE_SUFFIXES]
+    """List the file names of all plots, which lie in the folder `figures`; `sweeps` as for `table_names`."""
+    plots = [*PLOTS, *(sweep_name(sweep) for sweep in sweeps)]
+    return [plot + suffix for plot in plots for suffix in PLOT_SUFFIXES]

@@ -1,1 +1,1 @@
-"""The tables of a study, from the frame."""
+"""The tables of a study, made from its results."""

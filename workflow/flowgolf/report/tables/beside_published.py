@@ -1,4 +1,4 @@
-"""Table 6 (docs/spec/results.md): our figures beside the published ones."""
+"""Table 6 (docs/spec/results.md): our values beside the published ones."""
 
 import math
 from typing import Any
@@ -7,8 +7,9 @@ import pandas as pd
 from scipy import stats
 
 from flowgolf.report.results.collect import Results
-from flowgolf.report.results.comparison import CONFIDENCE, pooled_sd, summarise
 from flowgolf.report.results.metrics import METRICS, label, partial_notes
+from flowgolf.report.results.seed_statistics import CONFIDENCE, pooled_sd, summarise
+from flowgolf.report.tables.columns import status_text
 from flowgolf.report.tables.render import Column, Table
 
 COLUMNS = (
@@ -18,7 +19,7 @@ COLUMNS = (
 
 
 def compare_table(results: Results, published: Results) -> Table:
-    """Each variant that both studies have: ours, published, difference, within or outside the seed spread."""
+    """Make a row for each value of each variant that both studies have: ours, published, and whether they agree."""
     shared = [variant for variant in published.frame["variant"].unique() if variant in set(results.frame["variant"])]
     rows = [parameters_row(results, published, variant) for variant in shared]
     rows += [compare_row(results, published, variant, metric) for metric in METRICS for variant in shared]
@@ -39,7 +40,7 @@ def compare_table(results: Results, published: Results) -> Table:
 
 
 def parameters_row(results: Results, published: Results, variant: str) -> dict[str, Any]:
-    """Parameter counts: whether the two studies train the same model at all."""
+    """Make the row of the parameter counts, which tells whether both studies train the same model."""
     ours, theirs = (float(study.first(variant, "parameters")) for study in (results, published))
     row: dict[str, Any] = {"variant": variant, "figure": "parameters", "ours_n": "", "published_n": ""}
     row |= {"ours": Count(ours), "published": Count(theirs), "difference": Count(ours - theirs)}
@@ -49,15 +50,15 @@ def parameters_row(results: Results, published: Results, variant: str) -> dict[s
 
 
 class Count(float):
-    """A whole number in a column of bpb: it prints with thousands separated and no decimals."""
+    """A whole number in a column of bpb: it prints with thousands separated and without decimals."""
 
     def __format__(self, spec: str) -> str:
-        """Format with the sign rule of `spec` only."""
+        """Format as a whole number; of `spec` only the sign is used."""
         return format(float(self), f"{'+' if spec.startswith('+') else ''},.0f")
 
 
 def compare_row(results: Results, published: Results, variant: str, metric: str) -> dict[str, Any]:
-    """One figure of one variant in both studies."""
+    """Make the row of one value of one variant."""
     ours, theirs = results.values(variant, metric), published.values(variant, metric)
     here, there = summarise(ours), summarise(theirs)
     number = Count if metric == "artifact_bytes" else float
@@ -67,7 +68,7 @@ def compare_row(results: Results, published: Results, variant: str, metric: str)
     return {
         "variant": variant,
         "figure": label(results, metric),
-        "ours": number(here.mean) if here.n else ("-" if status == "done" else status),
+        "ours": number(here.mean) if here.n else status_text(status),
         "ours_sd": number(here.sd),
         "ours_n": str(here.n),
         "published": number(there.mean),
@@ -80,9 +81,10 @@ def compare_row(results: Results, published: Results, variant: str, metric: str)
 
 
 def spread_half_width(ours: pd.Series, theirs: pd.Series) -> float:
-    """Half width of the 95 % range of the difference of two means if nothing but the seeds differed; NaN if unknown.
+    """Half width of the range that holds 95 % of the differences of two means if only the seeds differ.
 
-    Student's t with the standard deviation pooled within the two sets of seeds; one set may be a single seed.
+    Student's t with the standard deviation pooled within the two sets of seeds; one set may be a single seed. NaN if
+    neither set has two.
     """
     sd = pooled_sd([ours, theirs])
     if math.isnan(sd) or ours.empty or theirs.empty:
@@ -92,7 +94,7 @@ def spread_half_width(ours: pd.Series, theirs: pd.Series) -> float:
 
 
 def spread_verdict(difference: float, half_width: float) -> str:
-    """`within`, `outside`, or why neither can be said."""
+    """`within` or `outside` the seeds' spread, or the reason why neither can be said."""
     if math.isnan(difference):
         return "pending"
     if math.isnan(half_width):

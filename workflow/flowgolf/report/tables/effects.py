@@ -1,16 +1,19 @@
-"""Table 7 (docs/spec/results.md): every comparison of a study in one list."""
+"""Table 7 (docs/spec/results.md): every difference that a study asks about, in one list."""
 
 import pandas as pd
 
 from flowgolf.report.results.collect import Results
-from flowgolf.report.results.comparison import Comparison
-from flowgolf.report.results.effects import all_effects, evidence_notes
+from flowgolf.report.results.differences import (
+    all_effects,
+    evidence_notes,
+)
 from flowgolf.report.results.metrics import partial_notes
+from flowgolf.report.results.seed_statistics import Comparison
 from flowgolf.report.tables.render import Column, Table
 
 
 def effects_table(results: Results) -> Table:
-    """Every comparison of the study in one list."""
+    """Make a row for each difference that the study asks about."""
     rows = [
         {"family": family, "what": what, **evidence(comparison)} for family, what, comparison in all_effects(results)
     ]
@@ -24,7 +27,7 @@ EVIDENCE = ("difference", "difference_low", "difference_high", "n", "test", "p",
 
 
 def evidence(comparison: Comparison) -> dict[str, float | int | str]:
-    """A comparison as cells."""
+    """Make the cells of a comparison, under the names `EVIDENCE`."""
     values = (
         comparison.difference, comparison.low, comparison.high, comparison.n_text, comparison.test,
         comparison.p, comparison.p_holm, comparison.verdict,
@@ -33,7 +36,7 @@ def evidence(comparison: Comparison) -> dict[str, float | int | str]:
 
 
 def evidence_columns() -> list[Column]:
-    """The printed columns of `evidence`."""
+    """Printed columns of the cells that `evidence` makes."""
     return [
         Column("difference", "bpb difference", "+.5f"),
         Column("difference_low", "95 % interval", "+.5f", upper="difference_high"),

@@ -1,4 +1,4 @@
-"""A table as CSV (full precision), Markdown, LaTeX and HTML, all from one frame."""
+"""Tables and how they are written: CSV (full precision), Markdown, LaTeX and HTML, all from one frame."""
 
 import math
 from collections.abc import Sequence
@@ -54,12 +54,12 @@ class Column:
     header: str
     """Printed heading, with its unit."""
     spec: str = ""
-    """Format of its numbers; texts are printed as they are."""
+    """Format of its numbers; empty for a column of texts, which are printed as they are."""
     upper: str | None = None
-    """Second column of the frame: the two are printed as an interval [key, upper]."""
+    """Second column of the frame, if the two are to be printed as an interval [key, upper]."""
 
     def text(self, row: pd.Series) -> str:
-        """The printed cell of a row; empty when there is nothing to print."""
+        """Print the cell of a row; empty if its value is missing."""
         cell = cell_text(row[self.key], self.spec)
         if self.upper is None or not cell:
             return cell
@@ -68,7 +68,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A named frame, the columns of it that are printed, and the sentences below it."""
+    """A named frame, those of its columns that are printed, and the notes below it."""
 
     name: str
     title: str
@@ -77,12 +77,12 @@ class Table:
     notes: Sequence[str] = field(default=())
 
     def cells(self) -> list[list[str]]:
-        """The printed cells, row by row."""
+        """Print all cells, row by row."""
         return [[column.text(row) for column in self.columns] for _, row in self.frame.iterrows()]
 
 
 def cell_text(value: Any, spec: str) -> str:
-    """A cell as printed: text as it is, a missing figure as nothing, a number by its format."""
+    """Print a cell: a text as it is, a missing value as an empty text, a number in the format `spec`."""
     if isinstance(value, str):
         return value
     if value is None or (isinstance(value, float) and math.isnan(value)):
@@ -91,7 +91,7 @@ def cell_text(value: Any, spec: str) -> str:
 
 
 def markdown(table: Table) -> str:
-    """The table with its title and notes, aligned so that it also reads well in a terminal."""
+    """Write the table with title and notes as Markdown, aligned so that it also reads well in a terminal."""
     headers, rows = [column.header for column in table.columns], table.cells()
     widths = [max(len(line[index]) for line in [headers, *rows]) for index in range(len(headers))]
     right = [bool(column.spec) for column in table.columns]
@@ -108,7 +108,7 @@ def markdown(table: Table) -> str:
 
 
 def latex(table: Table) -> str:
-    """The table as a LaTeX float (packages: booktabs, adjustbox), notes below it in a small size."""
+    """Write the table as a LaTeX float with small notes below it; it needs the packages booktabs and adjustbox."""
     alignment = "".join("r" if column.spec else "l" for column in table.columns)
     headers = " & ".join(latex_text(column.header) for column in table.columns)
     body = [" & ".join(map(latex_text, row)) + r" \\" for row in table.cells()]
@@ -123,18 +123,18 @@ def latex(table: Table) -> str:
 
 
 def latex_text(text: str) -> str:
-    """Text with LaTeX's special characters escaped; a leading minus sign is set as one."""
+    """Escape LaTeX's special characters; a leading hyphen becomes a minus sign."""
     escaped = "".join(LATEX.get(character, character) for character in text)
     return f"$-${escaped[1:]}" if escaped[:1] == "-" and len(escaped) > 1 else escaped
 
 
 def html(table: Table) -> str:
-    """The table as a page of its own; it loads nothing."""
+    """Write the table as an HTML page that loads nothing else."""
     return HTML.format(title=escape(table.title), table=html_table(table))
 
 
 def html_table(table: Table) -> str:
-    """The table and its notes as a part of a page; the table's id is its name."""
+    """Write the table and its notes as a part of an HTML page; the id of the table is its name."""
 
     def line(tag: str, cells: Sequence[str]) -> str:
         kinds = ("number" if column.spec else "text" for column in table.columns)
@@ -148,11 +148,7 @@ def html_table(table: Table) -> str:
 
 def write_table(table: Table, folder: Path) -> None:
     """Write `<name>.csv`, `<name>.md`, `<name>.tex` and `<name>.html` into a folder."""
-    with replacing(folder / f"{table.name}.csv") as path:
-        table.frame.to_csv(path, index=False)
-    with replacing(folder / f"{table.name}.md") as path:
-        path.write_text(markdown(table))
-    with replacing(folder / f"{table.name}.tex") as path:
-        path.write_text(latex(table))
-    with replacing(folder / f"{table.name}.html") as path:
-        path.write_text(html(table))
+    written = {"csv": table.frame.to_csv(index=False), "md": markdown(table), "tex": latex(table), "html": html(table)}
+    for suffix, text in written.items():
+        with replacing(folder / f"{table.name}.{suffix}") as path:
+            path.write_text(text)

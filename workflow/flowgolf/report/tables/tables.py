@@ -1,26 +1,29 @@
-"""The tables of a study, made at any moment from whatever records exist."""
+"""All tables of a study, made at any moment from whatever records exist."""
 
 from dataclasses import replace
 from pathlib import Path
 
 from flowgolf.files import replacing
-from flowgolf.report.results.checks import check, commit_notes
 from flowgolf.report.results.collect import Results, collect_results
 from flowgolf.report.results.metrics import EVALUATIONS, partial_runs
 from flowgolf.report.results.names import MATCHED, SUMMARY
-from flowgolf.report.tables.ablation import sweep_table, two_by_two_table
+from flowgolf.report.results.study_rules import check, commit_notes
+from flowgolf.report.tables.arms import arms_table
 from flowgolf.report.tables.beside_published import compare_table
 from flowgolf.report.tables.effects import effects_table
-from flowgolf.report.tables.published import PUBLISHED, published_results
+from flowgolf.report.tables.per_seed import seeds_table
+from flowgolf.report.tables.published_study import PUBLISHED, published_results
 from flowgolf.report.tables.render import Table, markdown, write_table
-from flowgolf.report.tables.seeds import seeds_table
+from flowgolf.report.tables.sweep import sweep_table
 from flowgolf.report.tables.trajectory_and_export import export_table, trajectory_table
+from flowgolf.report.tables.two_by_two import two_by_two_table
 
 
 def tables(manifest_path: str | Path, out_dir: str | Path, published_dir: str | Path = PUBLISHED) -> None:
-    """Write every table of a study as CSV, Markdown and LaTeX, and `summary.md` with the main ones.
+    """Write every table of a study as CSV, Markdown, LaTeX and HTML, and `summary.md` with the main ones.
 
-    The file names are those of `names.table_names`. Records that break rules 13, 14 or 16 are a ValueError.
+    The file names are those that `names.table_names` lists. Raises ValueError if the records break a rule of
+    docs/spec/legality.md.
     """
     results = collect_results(manifest_path)
     check(results)
@@ -31,14 +34,16 @@ def tables(manifest_path: str | Path, out_dir: str | Path, published_dir: str | 
 
 
 def study_tables(results: Results, published: Results | None) -> list[Table]:
-    """All tables of a study, in the order in which they are read; each says so when the runs' commits differ.
+    """Make all tables of a study, in the order in which they are read.
 
-    Without `published` there is no comparison with its figures.
+    Without `published` there is no table that compares with the published values. Every table has a note if the runs
+    were made at different commits.
     """
     evaluated = [
         seeds_table(results),
         two_by_two_table(results),
         *([matched_table(results)] if results.manifest.get("matched") else []),
+        arms_table(results),
         effects_table(results),
         *(sweep_table(results, sweep) for sweep in results.manifest["sweeps"]),
         export_table(results),
@@ -49,30 +54,30 @@ def study_tables(results: Results, published: Results | None) -> list[Table]:
 
 
 def matched_table(results: Results) -> Table:
-    """The 2x2 of the arms as exported with one bit plan for all (rule 16)."""
+    """Make the 2x2 of the arms that were exported with one bit plan for all (docs/spec/legality.md, rule 16)."""
     manifest = {**results.manifest, "two_by_two": results.manifest["matched"]}
     table = two_by_two_table(replace(results, manifest=manifest))
     return replace(table, name=MATCHED, title="2x2 with one bit plan for all arms")
 
 
 def with_partial(table: Table, results: Results) -> Table:
-    """The table with a column that names the partial evaluations, so that its CSV says so too (rule 8)."""
+    """Add a column that names the partial evaluations, so that the CSV says so too (docs/spec/legality.md, rule 8)."""
     partial = [metric for metric in EVALUATIONS if partial_runs(results, metric)]
     return replace(table, frame=table.frame.assign(partial=", ".join(partial))) if partial else table
 
 
 def with_commits(table: Table, results: Results) -> Table:
-    """The table with a note when its runs were not all made by one committed state of the code."""
+    """Add a note if the runs were not all made by the same committed code."""
     return replace(table, notes=[*table.notes, *commit_notes(results)])
 
 
 def main_text(results: Results) -> str:
-    """The main tables as Markdown: the study's question, the seeds of its named variants, the 2x2."""
+    """Make the main tables as Markdown: the study's question, the seeds of its main variants, the 2x2."""
     main = [seeds_table(results, results.manifest["main_variants"]), two_by_two_table(results)]
     heading = f"# {results.manifest['study']}\n\n{results.manifest['question']}\n"
     return "\n".join([heading, *(markdown(with_commits(table, results)) for table in main)])
 
 
 def print_main(manifest_path: str | Path) -> None:
-    """Print the main tables to the terminal, from whatever records exist."""
+    """Print the main tables, made from whatever records exist."""
     print(main_text(collect_results(manifest_path)))

@@ -1,13 +1,13 @@
-"""Tables 4 and 5 (docs/spec/results.md): validation bpb along training, and what each run was exported to."""
+"""Tables 4 and 5 (docs/spec/results.md): validation bpb during training, and the artifact of each run."""
 
 from typing import Any
 
 import pandas as pd
 
 from flowgolf.report.results.collect import Results
-from flowgolf.report.results.comparison import summarise
 from flowgolf.report.results.metrics import METRICS, describe_plan, is_partial, partial_notes
-from flowgolf.report.tables.columns import column
+from flowgolf.report.results.seed_statistics import summarise
+from flowgolf.report.tables.columns import column, status_text
 from flowgolf.report.tables.render import Column, Table, cell_text
 
 EXPORT_COLUMNS = (
@@ -18,7 +18,7 @@ EXPORT_COLUMNS = (
 
 
 def trajectory_table(results: Results) -> Table:
-    """Validation bpb by step, a column per seed, with mean, sample standard deviation and n."""
+    """Make a row for each validation: bpb in a column for each seed, with mean, sample standard deviation and n."""
     validations = results.training.dropna(subset=["val_bpb"])
     seeds = sorted(int(seed) for seed in results.frame["seed"].unique())
     rows: list[dict[str, Any]] = []
@@ -37,24 +37,22 @@ def trajectory_table(results: Results) -> Table:
 def trajectory_rows(
     results: Results, validations: pd.DataFrame, variant: str, seeds: list[int]
 ) -> list[dict[str, Any]]:
-    """A variant's row per validated step; one row of states when no seed has any."""
+    """Make a variant's row for each step with a validation; a single row of statuses if there is none yet."""
     runs = results.frame[results.frame["variant"] == variant].set_index("seed")
-    states = {f"seed{seed}": runs["train_status"].get(seed, "-") for seed in seeds}
+    missing = {f"seed{seed}": status_text(runs["train_status"].get(seed, "-")) for seed in seeds}
     if validations.empty:
-        states = {key: "-" if state == "done" else state for key, state in states.items()}
-        return [{"variant": variant, "step": "", **states, "n": "0"}]
+        return [{"variant": variant, "step": "", **missing, "n": "0"}]
     rows = []
     for step, at_step in validations.groupby("step"):
         by_seed = at_step.set_index("seed")["val_bpb"]
         summary = summarise(by_seed)
         row = {"variant": variant, "step": step, "mean": summary.mean, "sd": summary.sd, "n": summary.n}
-        absent = {key: "-" if state == "done" else state for key, state in states.items()}
-        rows.append(row | absent | {f"seed{seed}": bpb for seed, bpb in by_seed.items()})
+        rows.append(row | missing | {f"seed{seed}": bpb for seed, bpb in by_seed.items()})
     return rows
 
 
 def export_table(results: Results) -> Table:
-    """Per run: plan, bytes, headroom under the cap, cost of quantisation, distance from the entropy bound."""
+    """Make a row for each run: plan, bytes, headroom under the cap, distance from entropy bound, quantisation gap."""
     rows = [export_row(run) for _, run in results.frame.iterrows()]
     columns = [
         Column("variant", "variant"), Column("seed", "seed"), Column("plan", "plan"), Column("coder", "coder"),
@@ -75,7 +73,7 @@ def export_table(results: Results) -> Table:
 
 
 def export_row(run: pd.Series) -> dict[str, Any]:
-    """The row of one run; its status stands in the plan's place before there is an artifact."""
+    """Make the row of one run; while there is no artifact, the export's status stands in place of the plan."""
     row: dict[str, Any] = {key: run[key] for key in EXPORT_COLUMNS if key in run.index}
     done = run["export_status"] == "done"
     gap = run["roundtrip_bpb"] - run["ema_roundtrip_bpb"]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from flowgolf.report.results.collect import collect_results
-from flowgolf.report.results.manifest import canonical, declared_seeds, read_manifest
+from flowgolf.report.results.declared_runs import canonical, declared_seeds, read_manifest
 from flowgolf.report.tables.tables import tables
 
 

@@ -1,4 +1,4 @@
-"""Records to one frame: figures, and the status of what is not there."""
+"""Records to one frame: values, and the status of what is not there."""
 
 import os
 from collections.abc import Callable
@@ -16,7 +16,7 @@ def status(study: Any, variant: str, seed: int, stage: str) -> str:
     return str(run[f"{stage}_status"])
 
 
-def test_figures_of_a_finished_run(study: Any) -> None:
+def test_values_of_a_finished_run(study: Any) -> None:
     run = collect(study.manifest).iloc[0]
     assert (run["variant"], run["seed"], run["parameters"]) == ("base", 42, 700_000)
     assert run["roundtrip_bpb"] - run["sliding_bpb"] == pytest.approx(0.015)

@@ -1,4 +1,4 @@
-"""Figures: what they show, that nothing overlaps at 2 and 12 variants, and that missing data is said."""
+"""Plots: what they show, that nothing overlaps at 2 and 12 variants, and that missing data is said."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,23 +11,23 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from flowgolf.report.plots.artifact_bytes import group_of, run_bytes
-from flowgolf.report.plots.plots import figures, study_figures
+from flowgolf.report.plots.bytes_plot import group_of, run_bytes
+from flowgolf.report.plots.plots import plots, study_plots
 from flowgolf.report.plots.style import SETTINGS, looks
 from flowgolf.report.results.collect import collect_results
 
 
 def drawn(study: Any) -> dict[str, Figure]:
     with matplotlib.rc_context(SETTINGS):
-        made = dict(study_figures(collect_results(study.manifest_path)))
-        for figure in made.values():
-            FigureCanvasAgg(figure).draw()
+        made = dict(study_plots(collect_results(study.manifest_path)))
+        for plot in made.values():
+            FigureCanvasAgg(plot).draw()
     return made
 
 
-def texts(figure: Figure) -> list[Text]:
-    beyond = {label for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for label in undrawn(axis)}
-    found = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
+def texts(plot: Figure) -> list[Text]:
+    beyond = {label for axes in plot.axes for axis in (axes.xaxis, axes.yaxis) for label in undrawn(axis)}
+    found = [text for text in plot.findobj(Text) if text.get_text().strip() and text.get_visible()]
     return [text for text in found if text not in beyond]
 
 
@@ -38,9 +38,9 @@ def undrawn(axis: Axis) -> list[Text]:
     return [label for tick in ticks for label in (tick.label1, tick.label2)]
 
 
-def overlapping(figure: Figure) -> list[tuple[str, str]]:
+def overlapping(plot: Figure) -> list[tuple[str, str]]:
     """Pairs of texts whose boxes cover each other by more than a pixel."""
-    boxes = [(text.get_text(), text.get_window_extent().padded(-1)) for text in texts(figure)]
+    boxes = [(text.get_text(), text.get_window_extent().padded(-1)) for text in texts(plot)]
     return [
         (one, other)
         for index, (one, box) in enumerate(boxes)
@@ -51,17 +51,17 @@ def overlapping(figure: Figure) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("num_points", [0, 10])
 def test_no_label_overlaps_or_leaves_the_page(new_study: Callable[[int], Any], num_points: int) -> None:
-    for name, figure in drawn(new_study(num_points).complete()).items():
-        assert not overlapping(figure), name
-        for text in texts(figure):
+    for name, plot in drawn(new_study(num_points).complete()).items():
+        assert not overlapping(plot), name
+        for text in texts(plot):
             box = text.get_window_extent()
-            assert box.x0 >= -1 and box.x1 <= figure.bbox.width + 1, f"{name}: {text.get_text()}"
-            assert box.y0 >= -1 and box.y1 <= figure.bbox.height + 1, f"{name}: {text.get_text()}"
+            assert box.x0 >= -1 and box.x1 <= plot.bbox.width + 1, f"{name}: {text.get_text()}"
+            assert box.y0 >= -1 and box.y1 <= plot.bbox.height + 1, f"{name}: {text.get_text()}"
 
 
 def test_axes_carry_units(study: Any) -> None:
-    for name, figure in drawn(study).items():
-        labels = [axes.get_xlabel() + axes.get_ylabel() for axes in figure.axes]
+    for name, plot in drawn(study).items():
+        labels = [axes.get_xlabel() + axes.get_ylabel() for axes in plot.axes]
         assert any("bpb" in label or "bytes" in label for label in labels), name
 
 
@@ -73,9 +73,9 @@ def test_twelve_variants_look_different(new_study: Callable[[int], Any]) -> None
     assert found["base"].colour == "#000000"
 
 
-def test_a_study_without_results_says_so_in_each_figure(new_study: Callable[[int], Any]) -> None:
-    for name, figure in drawn(new_study(2)).items():
-        (message,) = (text.get_text() for text in texts(figure))
+def test_a_study_without_results_says_so_in_each_plot(new_study: Callable[[int], Any]) -> None:
+    for name, plot in drawn(new_study(2)).items():
+        (message,) = (text.get_text() for text in texts(plot))
         assert "yet" in message, name
 
 
@@ -135,6 +135,6 @@ def test_groups_of_tensors(name: str, kind: str, group: str) -> None:
 
 def test_the_same_records_give_the_same_files(study: Any, tmp_path: Path) -> None:
     for folder in ("one", "two"):
-        figures(study.manifest_path, tmp_path / folder)
+        plots(study.manifest_path, tmp_path / folder)
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from flowgolf.report.plots.plots import figures
+from flowgolf.report.plots.plots import plots
 from flowgolf.report.results.names import figure_names, table_names
 from flowgolf.report.tables.tables import tables
 
@@ -15,8 +15,8 @@ def test_every_named_table_is_written_and_no_other(study: Any, tmp_path: Path) -
     assert {path.name for path in (tmp_path / "tables").iterdir()} == set(table_names(["loss_weight"]))
 
 
-def test_every_named_figure_is_written_and_no_other(study: Any, tmp_path: Path) -> None:
-    figures(study.manifest_path, tmp_path / "figures")
+def test_every_named_plot_is_written_and_no_other(study: Any, tmp_path: Path) -> None:
+    plots(study.manifest_path, tmp_path / "figures")
     assert {path.name for path in (tmp_path / "figures").iterdir()} == set(figure_names(["loss_weight"]))
 
 

@@ -6,14 +6,17 @@ from typing import Any
 import pandas as pd
 
 from flowgolf.report.results.collect import Results
-from flowgolf.report.results.comparison import summarise
 from flowgolf.report.results.metrics import METRICS, count_text, partial_notes
-from flowgolf.report.tables.columns import column
+from flowgolf.report.results.seed_statistics import summarise
+from flowgolf.report.tables.columns import column, status_text
 from flowgolf.report.tables.render import Column, Table
 
 
 def seeds_table(results: Results, variants: list[str] | None = None) -> Table:
-    """One row per seed, then the summary rows of each variant; a status stands where a figure is not there yet."""
+    """Make a row for each seed and the summary rows of each variant; a status stands for a value that is missing.
+
+    `variants` are all of the study's if not given.
+    """
     rows: list[dict[str, Any]] = []
     for variant in variants or dict.fromkeys(results.frame["variant"]):
         runs = results.frame[results.frame["variant"] == variant]
@@ -27,33 +30,32 @@ def seeds_table(results: Results, variants: list[str] | None = None) -> Table:
 
 
 def seed_row(run: pd.Series) -> dict[str, Any]:
-    """The row of one run."""
-    cells = {metric: figure_or_status(run, metric) for metric in METRICS}
+    """Make the row of one run."""
+    cells = {metric: value_or_status(run, metric) for metric in METRICS}
     return {"variant": run["variant"], "seed": str(run["seed"]), "job": job_text(run["train_job"]), **cells}
 
 
-def figure_or_status(run: pd.Series, metric: str) -> float | str:
-    """A run's figure, or the status of the stage that will make it; `-` when a finished stage has none."""
+def value_or_status(run: pd.Series, metric: str) -> float | str:
+    """A run's value, or the status of the stage that will compute it; `-` if that is done and left none."""
     if pd.notna(run[metric]):
         return float(run[metric])
-    status = str(run[f"{METRICS[metric].stage}_status"])
-    return "-" if status == "done" else status
+    return status_text(str(run[f"{METRICS[metric].stage}_status"]))
 
 
 def job_text(job: object) -> str:
-    """A SLURM job id, or `-` for a run without one."""
+    """Print a SLURM job id; `-` for a run outside SLURM."""
     if job is None or (isinstance(job, float) and math.isnan(job)):
         return "-"
     return str(int(job)) if isinstance(job, float) else str(job)
 
 
 def summary_rows(results: Results, variant: str) -> list[dict[str, Any]]:
-    """Mean, sd, interval and n of a variant; spread and interval only where some figure has two seeds."""
+    """Make the rows mean, sd, interval and n of a variant; sd and interval only if some value has two seeds."""
     summaries = {metric: summarise(results.values(variant, metric)) for metric in METRICS}
 
-    def row(name: str, figure: str) -> dict[str, Any]:
+    def row(name: str, part: str) -> dict[str, Any]:
         return {"variant": variant, "seed": name, "job": ""} | {
-            metric: getattr(summary, figure) for metric, summary in summaries.items()
+            metric: getattr(summary, part) for metric, summary in summaries.items()
         }
 
     rows = [row("mean", "mean")]

@@ -1,6 +1,6 @@
-"""Means, intervals, tests and power over seeds (docs/spec/legality.md, rule 15). The words follow the evidence.
+"""Means, intervals, tests and power over seeds (docs/spec/legality.md, rule 15), and the verdict that follows.
 
-The arithmetic is scipy's and statsmodels'; docs/statistics.md says which test is used when, and why.
+scipy and statsmodels do the arithmetic; docs/statistics.md says which test is used when, and why.
 """
 
 import math
@@ -17,13 +17,13 @@ CONFIDENCE = 0.95
 ALPHA = 0.05
 POWER = 0.80
 MOST_SEEDS = 1000
-BPB_DECIMALS = 12  # what differs beyond them is the rounding of float64 sums
+BPB_DECIMALS = 12  # differences beyond these decimals come from the rounding of float64 sums
 NAN = float("nan")
 
 
 @dataclass(frozen=True)
 class Summary:
-    """One arm: mean, sample standard deviation (n - 1) and the t interval of the mean; NaN where n is too small."""
+    """One arm: mean, sample standard deviation (n - 1) and t interval of the mean; NaN if there are too few seeds."""
 
     n: int
     mean: float
@@ -34,36 +34,36 @@ class Summary:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A difference with its evidence; `low`, `high` and `p` are NaN when no test is possible."""
+    """A difference with its evidence; `low`, `high` and `p` are NaN if no test is possible."""
 
     difference: float
     low: float
     high: float
     p: float
     n: int
-    """Pairs, or seeds of the smaller arm."""
+    """Number of pairs, or of seeds in the smaller arm."""
     test: str
     seeds_needed: int | None
-    """Seeds (an arm) at which this size would be resolved with 80 % power; None when the spread is unknown."""
+    """Seeds an arm that give an 80 % chance to detect a difference of this size; None if the spread is unknown."""
     p_holm: float = NAN
-    """p after Holm's correction; NaN when the comparison stands alone."""
+    """p after Holm's correction; NaN if there is no correction."""
     n_arms: tuple[int, int] | None = None
-    """Seeds of the treated arm and of the control, when they are not paired."""
+    """Seeds of the treated arm and of the control, if they are not paired."""
 
     @property
     def n_text(self) -> str:
-        """n as printed: `3`, or `3 and 1` for two arms that are not paired."""
+        """`n` as printed: `3`, or `3 and 1` for arms without pairs that have different numbers of seeds."""
         return str(self.n) if self.n_arms is None or len(set(self.n_arms)) == 1 else "{} and {}".format(*self.n_arms)
 
     @property
     def resolved(self) -> bool:
-        """Whether the interval excludes zero, also after Holm's correction where there is one."""
+        """Whether the interval excludes zero and p after Holm's correction, if there is one, is below 5 %."""
         excludes_zero = self.low > 0 or self.high < 0
         return excludes_zero and not self.p_holm >= ALPHA
 
     @property
     def verdict(self) -> str:
-        """`effect ...` only when resolved; otherwise what is missing."""
+        """What may be said of the difference: `effect ...` only if it is resolved, else what is missing."""
         if self.test == "reference":
             return "the reference itself"
         if self.n == 0:
@@ -79,11 +79,11 @@ class Comparison:
 
 
 NOTHING = Comparison(NAN, NAN, NAN, NAN, 0, "none", None)
-ITSELF = replace(NOTHING, test="reference")  # an arm beside itself
+ITSELF = replace(NOTHING, test="reference")  # the reference compared with itself
 
 
 def summarise(values: Sequence[float] | pd.Series) -> Summary:
-    """Summary of one arm's figures over seeds."""
+    """Summarise an arm's values over its seeds."""
     series = pd.Series(values, dtype=float)
     n = len(series)
     if n < 2:
@@ -94,17 +94,17 @@ def summarise(values: Sequence[float] | pd.Series) -> Summary:
 
 
 def pooled_sd(arms: Sequence[pd.Series]) -> float:
-    """Standard deviation within arms, pooled over those with two seeds or more; NaN when there are none."""
+    """Standard deviation within arms, pooled over those with two seeds or more; NaN if no arm has two."""
     several = [arm for arm in arms if len(arm) > 1]
     freedom = sum(len(arm) - 1 for arm in several)
     return math.sqrt(sum(float(arm.var(ddof=1)) * (len(arm) - 1) for arm in several) / freedom) if freedom else NAN
 
 
 def one_sample(differences: pd.Series, spread: float = NAN) -> Comparison:
-    """Test of per-seed differences against zero: the paired t test.
+    """Test differences by seed against zero: the paired t test.
 
-    `spread` is the standard deviation of such differences elsewhere in the study; it is used only to say how many
-    seeds would be needed when there is a single difference here, never for an interval.
+    `spread` is the standard deviation of such differences elsewhere in the study. It serves only to say how many
+    seeds would be needed if there is a single difference here; it never makes an interval.
     """
     differences = differences.round(BPB_DECIMALS)
     summary = summarise(differences)
@@ -118,10 +118,10 @@ def one_sample(differences: pd.Series, spread: float = NAN) -> Comparison:
 
 
 def compare(treated: pd.Series, control: pd.Series, spread: float = NAN) -> Comparison:
-    """Difference treated - control of two arms, each indexed by seed.
+    """Compare two arms, treated - control, each given as values indexed by seed.
 
-    Two shared seeds or more: paired t over them. One shared seed: its difference, no test (`spread`, the standard
-    deviation within arms, then tells how many seeds would be needed). No shared seed: `unpaired`.
+    With two or more seeds in common: paired t test over those. With one in common: its difference without a test, and
+    `spread`, the standard deviation within arms, says how many seeds would be needed. With none: see `unpaired`.
     """
     differences = (treated - control).dropna()
     if len(differences) > 1:
@@ -133,7 +133,10 @@ def compare(treated: pd.Series, control: pd.Series, spread: float = NAN) -> Comp
 
 
 def unpaired(treated: pd.Series, control: pd.Series, spread: float = NAN) -> Comparison:
-    """Difference of two arms' means by Welch's test; with one seed in one arm by Student's, with the other's spread."""
+    """Compare the means of two arms without pairs, by Welch's t test.
+
+    If one arm has a single seed, the test is Student's, with the other arm's spread for both.
+    """
     n = min(len(treated), len(control))
     if n == 0:
         return NOTHING
@@ -152,7 +155,7 @@ def unpaired(treated: pd.Series, control: pd.Series, spread: float = NAN) -> Com
 
 
 def holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """The same comparisons with Holm-adjusted p; those without a test stay as they are."""
+    """Add p after Holm's correction to each comparison; those without a test stay as they are."""
     tested = [index for index, comparison in enumerate(comparisons) if not math.isnan(comparison.p)]
     adjusted = list(comparisons)
     if tested:
@@ -163,17 +166,17 @@ def holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
 
 
 def seeds_paired(difference: float, sd: float, n: int) -> int | None:
-    """Pairs at which a paired t test resolves `difference` with 80 % power, if its standard deviation is `sd`."""
+    """Pairs for an 80 % chance to detect `difference` by a paired t test, if `sd` is its standard deviation."""
     return seeds_at_power(lambda seeds, size: TTestPower().power(size, seeds, ALPHA), difference, sd, n)
 
 
 def seeds_unpaired(difference: float, sd: float, n: int) -> int | None:
-    """Seeds an arm at which a two-sample t test resolves `difference` with 80 % power, at `sd` within arms."""
+    """Seeds an arm for an 80 % chance to detect `difference` by a two-sample t test, with `sd` within arms."""
     return seeds_at_power(lambda seeds, size: TTestIndPower().power(size, seeds, ALPHA), difference, sd, n)
 
 
 def seeds_at_power(power: Callable[[int, float], float], difference: float, sd: float, n: int) -> int | None:
-    """The least number of seeds above `n` with enough power; MOST_SEEDS + 1 when that is not enough."""
+    """The least number of seeds above `n` with 80 % power; MOST_SEEDS + 1 if more than MOST_SEEDS are needed."""
     if math.isnan(sd) or math.isnan(difference) or difference == 0:
         return None
     least = max(n + 1, 2)
@@ -181,7 +184,9 @@ def seeds_at_power(power: Callable[[int, float], float], difference: float, sd: 
         return least
 
     def enough(seeds: int) -> bool:
-        return not power(seeds, abs(difference) / sd) < POWER  # scipy gives NaN where the power is 1 to all digits
+        return (
+            not power(seeds, abs(difference) / sd) < POWER
+        )  # NaN, where scipy cannot tell the power from 1, is enough
 
     candidates = range(least, MOST_SEEDS + 2)
     return candidates[bisect_left(candidates[:-1], True, key=enough)]

@@ -1,4 +1,4 @@
-"""Figures of curves: validation during training, and running bits per byte during test-time training."""
+"""Curves as plots: validation during training, and running bits per byte during test-time training."""
 
 import numpy as np
 import pandas as pd
@@ -7,45 +7,48 @@ from matplotlib.figure import Figure
 
 from flowgolf.report.plots.style import (
     Look,
-    empty_figure,
+    empty_plot,
     legend_below,
     legend_rows,
     looks,
-    new_figure,
+    new_plot,
     note,
     padded,
     waiting_note,
 )
 from flowgolf.report.results.collect import Results
-from flowgolf.report.results.metrics import partial_runs
+from flowgolf.report.results.metrics import partial_mark
 
-SETTLED = 0.2  # share of a curve after which its level, no longer its fall, sets the axis
+SETTLED = 0.2  # the first fifth of a curve falls so far that it would leave no height for the rest: it sets no axis
 
 
-def training_figure(results: Results) -> Figure:
-    """Validation bpb by step, mean over seeds with a band of one sd; below, the difference to the reference."""
+def training_plot(results: Results) -> Figure:
+    """Draw validation bpb by training step; below, each variant's difference to the reference."""
     validations = results.training.dropna(subset=["val_bpb"])
     if validations.empty:
-        return empty_figure("no validation yet")
-    return curve_figure(results, validations, "step", "val_bpb", ("training step", "val bpb"))
+        return empty_plot("no validation yet")
+    return curve_plot(results, validations, "step", "val_bpb", ("training step", "val bpb"))
 
 
-def ttt_figure(results: Results) -> Figure:
-    """Running bpb of legal TTT by chunk, mean over seeds with a band of one sd; below, the difference."""
+def ttt_plot(results: Results) -> Figure:
+    """Draw the running bpb of legal TTT by chunk; below, each variant's difference to the reference."""
     if results.adaptation.empty:
-        return empty_figure("no legal TTT result yet")
-    partial = " (partial)" if partial_runs(results, "legal_ttt_bpb") else ""
-    return curve_figure(results, results.adaptation, "chunk", "running_bpb", ("chunk", f"running TTT bpb{partial}"))
+        return empty_plot("no legal TTT result yet")
+    value = f"running TTT bpb{partial_mark(results, 'legal_ttt_bpb')}"
+    return curve_plot(results, results.adaptation, "chunk", "running_bpb", ("chunk", value))
 
 
-def curve_figure(results: Results, curves: pd.DataFrame, x: str, y: str, labels: tuple[str, str]) -> Figure:
-    """Two panels over one axis: the level of every variant, and its difference to the reference on shared seeds."""
+def curve_plot(results: Results, curves: pd.DataFrame, x: str, y: str, labels: tuple[str, str]) -> Figure:
+    """Draw columns `x` and `y` of curves in two panels: each variant's mean over seeds, and its difference.
+
+    The difference is that to the reference, on the seeds that both have; without it there is one panel.
+    """
     styles, reference = looks(results), results.manifest["reference"]
     tables = {v: curves[curves["variant"] == v].pivot(index=x, columns="seed", values=y) for v in styles}
     tables = {variant: table for variant, table in tables.items() if len(table)}
     compared = reference in tables and len(tables) > 1
-    figure = new_figure(3.8 if compared else 2.3, legend_rows([several_label(*item) for item in tables.items()]))
-    panels = figure.subplots(2 if compared else 1, 1, sharex=True, squeeze=False)[:, 0]
+    plot = new_plot(3.8 if compared else 2.3, legend_rows([several_label(*item) for item in tables.items()]))
+    panels = plot.subplots(2 if compared else 1, 1, sharex=True, squeeze=False)[:, 0]
     for variant, table in tables.items():
         draw(panels[0], table, styles[variant], several_label(variant, table))
     panels[0].set_ylabel(labels[1])
@@ -56,30 +59,20 @@ def curve_figure(results: Results, curves: pd.DataFrame, x: str, y: str, labels:
         }
         draw_differences(panels[1], differences, styles, reference)
     panels[-1].set_xlabel(labels[0])
-    legend_below(figure, panels[0])
+    legend_below(plot, panels[0])
     num_drawn = sum(table.shape[1] for table in tables.values())
-    note(
-        figure,
-        "  ".join(
-            filter(
-                None,
-                [
-                    "line: mean over seeds, thin for a single seed; band: ± 1 sd",
-                    waiting_note(results, [*styles], num_drawn),
-                ],
-            )
-        ),
-    )
-    return figure
+    waiting = waiting_note(results, [*styles], num_drawn)
+    note(plot, f"line: mean over seeds, thin for a single seed; band: ± 1 sd  {waiting}".rstrip())
+    return plot
 
 
 def several_label(variant: str, table: pd.DataFrame) -> str:
-    """The variant, with its number of seeds when it has several."""
+    """Name the variant, with its number of seeds if it has several."""
     return f"{variant} (n={table.shape[1]})" if table.shape[1] > 1 else variant
 
 
 def draw(axes: Axes, table: pd.DataFrame, look: Look, label: str) -> None:
-    """One variant: mean over seeds (columns) and its band."""
+    """Draw one variant: the mean over its seeds (the table's columns), and a band of one sd."""
     mean, sd = table.mean(axis=1), table.std(axis=1, ddof=1)
     if table.shape[1] > 1:
         axes.fill_between(table.index, mean - sd, mean + sd, color=look.colour, alpha=0.15, linewidth=0)
@@ -88,7 +81,7 @@ def draw(axes: Axes, table: pd.DataFrame, look: Look, label: str) -> None:
 
 
 def draw_differences(axes: Axes, differences: dict[str, pd.DataFrame], styles: dict[str, Look], reference: str) -> None:
-    """The lower panel: each variant minus the reference, on the seeds they share."""
+    """Draw the lower panel: each variant minus the reference, on the seeds that both have."""
     axes.axhline(0, color=styles[reference].colour, linewidth=1)
     drawn = {variant: table for variant, table in differences.items() if table.shape[1]}
     for variant, table in drawn.items():
@@ -99,6 +92,6 @@ def draw_differences(axes: Axes, differences: dict[str, pd.DataFrame], styles: d
 
 
 def settled(table: pd.DataFrame) -> np.ndarray:
-    """The values after the first part of a curve; all of them when the curve is no longer than that."""
+    """All values of a table of curves but those of the first `SETTLED` of the steps."""
     late = table[table.index >= SETTLED * table.index.max()]
     return np.ravel(late.to_numpy(dtype=float))

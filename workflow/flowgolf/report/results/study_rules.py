@@ -5,19 +5,21 @@ from typing import Any
 
 import pandas as pd
 
+from flowgolf.report.results.changes import flat
 from flowgolf.report.results.collect import Results
-from flowgolf.report.results.manifest import STAGES, declared_seeds
+from flowgolf.report.results.declared_runs import SCORING_STAGES, declared_seeds
+from flowgolf.study.stages import STAGES
 
 
 def check(results: Results) -> None:
-    """Refuse to make a table from records that break a rule; the ValueError names every broken one."""
+    """Check the rules over all records of a study. Raises ValueError, which names every broken rule."""
     problems = [*missing_seeds(results), *unequal_settings(results), *missing_plans(results), *mixed_partial(results)]
     if problems:
-        raise ValueError("results cannot be tabled: " + "; ".join(problems))
+        raise ValueError("the records break a rule of docs/spec/legality.md: " + "; ".join(problems))
 
 
 def missing_seeds(results: Results) -> Iterator[str]:
-    """Rule 14: declared seeds that are not in the frame."""
+    """Rule 14: say which declared seeds have no run."""
     present = set(zip(results.frame["variant"], results.frame["seed"], strict=True))
     for variant, seeds in declared_seeds(results.manifest).items():
         absent = [str(seed) for seed in seeds if (variant, seed) not in present]
@@ -26,11 +28,11 @@ def missing_seeds(results: Results) -> Iterator[str]:
 
 
 def unequal_settings(results: Results) -> Iterator[str]:
-    """Rule 13: stages of a variant whose settings differ between seeds."""
+    """Rule 13: say which stages of a variant had other settings at another seed."""
     for variant, runs in results.frame.groupby("variant", sort=False):
         for stage in STAGES:
             known = runs[runs[f"{stage}_status"] == "done"]
-            settings = [flat(value) for value in known[f"{stage}_settings"]]
+            settings = [without_seed(flat(value)) for value in known[f"{stage}_settings"]]
             for seed, other in zip(known["seed"].iloc[1:], settings[1:], strict=True):
                 key = first_difference(settings[0], other)
                 if key is not None:
@@ -40,32 +42,26 @@ def unequal_settings(results: Results) -> Iterator[str]:
                     )
 
 
-def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as dotted key -> value; the seed itself is left out."""
-    result: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            result |= flat(value, f"{prefix}{key}.")
-        elif key != "seed":
-            result[prefix + key] = value
-    return result
+def without_seed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave the seed out, which differs between the runs of a variant."""
+    return {key: value for key, value in settings.items() if key.split(".")[-1] != "seed"}
 
 
 def first_difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
-    """The first key whose values differ; None when all are equal."""
+    """The first key whose values differ; None if all are equal."""
     return next((key for key in {**one, **other} if one.get(key) != other.get(key)), None)
 
 
 def missing_plans(results: Results) -> Iterator[str]:
-    """Rule 16: exported runs whose record does not say the bit widths."""
+    """Rule 16: say which export records do not give the bit widths of the blocks."""
     for _, run in results.frame[results.frame["export_status"] == "done"].iterrows():
         if not isinstance(run["plan"], Mapping):
             yield f"variant {run['variant']}, seed {run['seed']}: export record without a plan (rule 16)"
 
 
 def mixed_partial(results: Results) -> Iterator[str]:
-    """Rule 8: evaluations of which some runs scored everything and others only a part."""
-    for stage in ("sliding", "legal_ttt"):
+    """Rule 8: say which evaluations scored all of the validation set in some runs and a part of it in others."""
+    for stage in SCORING_STAGES:
         done = results.frame[results.frame[f"{stage}_status"] == "done"]
         partial = done[done[f"{stage}_partial"].eq(True)]
         if 0 < len(partial) < len(done):
@@ -77,7 +73,7 @@ def mixed_partial(results: Results) -> Iterator[str]:
 
 
 def commit_notes(results: Results) -> list[str]:
-    """Rule 13: what the tables must say when the runs were not all made by one committed state of the code."""
+    """Rule 13: notes for every table if the runs were not all made by the same committed code."""
     columns = [f"{stage}_commit" for stage in STAGES]
     commits = pd.unique(results.frame[columns].melt()["value"].dropna())
     notes = []

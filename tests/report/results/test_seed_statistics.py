@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from flowgolf.report.results.comparison import (
+from flowgolf.report.results.seed_statistics import (
     MOST_SEEDS,
     Comparison,
     compare,
@@ -95,7 +95,7 @@ def test_without_any_spread_no_number_of_seeds_is_named() -> None:
     assert compare(arm(1.2), arm(1.1, seeds=(9,))).verdict == "not resolved at n = 1; the spread over seeds is unknown"
 
 
-def test_arms_without_figures_say_so() -> None:
+def test_arms_without_values_say_so() -> None:
     assert compare(arm(), arm(1.1)).verdict == "no seed has both figures yet"
     assert one_sample(arm()).verdict == "no seed has both figures yet"
 

@@ -1,4 +1,4 @@
-"""The published study through our own table code, and what does not follow from its rows (docs/spec/results.md, R5)."""
+"""The published study's tables, recomputed from its own rows and compared with its text (docs/spec/results.md, R5)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ import pandas as pd
 
 from flowgolf.files import replacing
 from flowgolf.report.results.collect import ADAPTATION_COLUMNS, Results, collect
-from flowgolf.report.results.manifest import STAGES
 from flowgolf.report.results.metrics import METRICS
-from flowgolf.report.tables.ablation import sweep_table, two_by_two_table
 from flowgolf.report.tables.effects import effects_table
+from flowgolf.report.tables.per_seed import seeds_table
 from flowgolf.report.tables.render import Table, markdown
-from flowgolf.report.tables.seeds import seeds_table
+from flowgolf.report.tables.sweep import sweep_table
 from flowgolf.report.tables.trajectory_and_export import trajectory_table
+from flowgolf.report.tables.two_by_two import two_by_two_table
+from flowgolf.study.stages import STAGES
 
 PUBLISHED = Path(__file__).resolve().parents[4] / "resources" / "published"
-JOBS = ("train_job", "sliding_job", "legal_ttt_job")
 SEEDS = [42, 1337, 2025]
 STUDY: dict[str, Any] = {
     "study": "published (parameter-golf pull request 1170)",
@@ -49,7 +49,7 @@ SWEEP_ROW_KEY = ("value",)
 
 @dataclass(frozen=True)
 class Finding:
-    """A printed figure that its own rows do not give."""
+    """A value in the published text that does not follow from the published rows."""
 
     table: str
     row: str
@@ -58,7 +58,7 @@ class Finding:
     recomputed: str
 
     def __str__(self) -> str:
-        """The finding as a sentence."""
+        """Put the finding in a sentence."""
         return (
             f"{self.table}, {self.row}, {self.heading}: printed {self.printed}, "
             f"its own per-seed figures give {self.recomputed}"
@@ -66,13 +66,13 @@ class Finding:
 
 
 def published_results(folder: str | Path = PUBLISHED) -> Results:
-    """The published runs in the form in which our own are collected; rows without a seed are left out."""
-    runs = pd.read_csv(Path(folder) / "runs.csv", dtype=dict.fromkeys(JOBS, str)).dropna(subset=["seed"])
+    """Read the published runs into the form that `collect` gives ours; rows without a seed are left out."""
+    runs = pd.read_csv(Path(folder) / "runs.csv", dtype={"train_job": str}).dropna(subset=["seed"])
     runs = runs.rename(columns={"params": "parameters"}).astype({"seed": int})
     frame = runs.reindex(columns=collect({"runs": []}).columns).astype({"plan": object})
-    stage_figures = {metric.stage: metric.key for metric in METRICS.values() if metric.key != "roundtrip_bpb"}
+    value_of_stage = {metric.stage: metric.key for metric in METRICS.values() if metric.key != "roundtrip_bpb"}
     for stage in STAGES:
-        done = frame[stage_figures[stage]].notna()
+        done = frame[value_of_stage[stage]].notna()
         frame[f"{stage}_status"] = done.map({True: "done", False: "not published"})
     curves = pd.read_csv(Path(folder) / "trajectory.csv").melt("step", var_name="seed", value_name="val_bpb")
     curves["seed"] = curves["seed"].str.removeprefix("seed").astype(int)
@@ -81,13 +81,16 @@ def published_results(folder: str | Path = PUBLISHED) -> Results:
 
 
 def published_tables(results: Results) -> list[Table]:
-    """The tables that the published study printed, made by the code that makes our own."""
+    """Make the tables that the published study prints, by the same code that makes ours."""
     sweeps = [sweep_table(results, sweep) for sweep in results.manifest["sweeps"]]
     return [seeds_table(results), two_by_two_table(results), *sweeps, trajectory_table(results), effects_table(results)]
 
 
 def findings(tables: Sequence[Table], folder: str | Path = PUBLISHED) -> list[Finding]:
-    """Every figure of `printed.csv` whose text differs from the cell of our table."""
+    """List every value of `printed.csv` that differs from the cell of our table.
+
+    Raises ValueError if `printed.csv` names a cell that no table has.
+    """
     cells = {table.name: printed_cells(table) for table in tables}
     claims = pd.read_csv(Path(folder) / "printed.csv", dtype=str)
     found = []
@@ -101,7 +104,7 @@ def findings(tables: Sequence[Table], folder: str | Path = PUBLISHED) -> list[Fi
 
 
 def printed_cells(table: Table) -> dict[tuple[str, str], str]:
-    """(row, heading) -> printed cell; a row is named by its variant and seed, its arm, its step or its value."""
+    """Printed cells by (row, heading); a row is named by its variant and seed, its arm, its step or its value."""
     keys = ROW_KEYS.get(table.name, SWEEP_ROW_KEY)
     rows = [" ".join(str(row[key]) for key in keys) for _, row in table.frame.iterrows()]
     return {
@@ -112,7 +115,7 @@ def printed_cells(table: Table) -> dict[tuple[str, str], str]:
 
 
 def published_text(folder: str | Path = PUBLISHED) -> str:
-    """The published tables as Markdown, then the figures that do not follow from their own rows."""
+    """Make the published tables as Markdown, and below them the values that do not follow from their own rows."""
     tables = published_tables(published_results(folder))
     found = findings(tables, folder)
     claims = len(pd.read_csv(Path(folder) / "printed.csv"))
@@ -122,6 +125,6 @@ def published_text(folder: str | Path = PUBLISHED) -> str:
 
 
 def published(text_path: str | Path, folder: str | Path = PUBLISHED) -> None:
-    """Write `published_text` to a file."""
+    """Write the text that `published_text` makes to a file."""
     with replacing(text_path) as path:
         path.write_text(published_text(folder))

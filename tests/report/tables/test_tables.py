@@ -1,4 +1,4 @@
-"""The six tables of a study, complete and half done."""
+"""The tables of a study, complete and half done."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -141,7 +141,7 @@ def test_export_gap_and_distance_from_the_bound(made: Any) -> None:
     assert set(export["plan"]) == {"int5 in 2, else int6"}
 
 
-def test_compare_stands_beside_the_published_figures(made: Any) -> None:
+def test_compare_stands_beside_the_published_values(made: Any) -> None:
     compare = made()["compare"].set_index(["variant", "figure"])
     nfm = compare.loc[("nfm", "sliding bpb")]
     assert float(nfm["published"]) == pytest.approx(1.1225202)
@@ -150,7 +150,7 @@ def test_compare_stands_beside_the_published_figures(made: Any) -> None:
     assert compare.loc[("nfm", "parameters"), "verdict"] == "another size"
 
 
-def test_figures_like_the_published_ones_are_within_the_spread(study: Any, made: Any) -> None:
+def test_values_like_the_published_ones_are_within_the_spread(study: Any, made: Any) -> None:
     for seed, value in ((42, 1.1230), (1337, 1.1224), (2025, 1.1212)):
         study.change("nfm", seed, "sliding", bpb=value)
         study.change("nfm", seed, "train", parameters=27_530_952)
@@ -165,7 +165,7 @@ def test_tables_of_a_study_that_has_not_begun(new_study: Callable[[int], Any], t
         assert "pending" in (tmp_path / f"{name}.md").read_text(), name
 
 
-def test_markdown_and_html_print_the_figures_of_the_csv(made: Any, tmp_path: Path) -> None:
+def test_markdown_and_html_print_the_values_of_the_csv(made: Any, tmp_path: Path) -> None:
     mean = float(made()["seeds"].query("variant == 'base' and seed == 'mean'")["sliding_bpb"].iloc[0])
     for suffix in ("md", "html", "tex"):
         assert f"{mean:.5f}" in (tmp_path / "tables" / f"seeds.{suffix}").read_text()

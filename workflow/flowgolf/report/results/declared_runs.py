@@ -1,24 +1,25 @@
-"""The manifest of a study (runs.json): which declared run finds its records where."""
+"""The manifest of a study (runs.json): its declared runs, and the files in which each leaves its records."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from flowgolf.files import read_json
+from flowgolf.study.stages import STAGES
 
-STAGES = ("train", "export", "sliding", "legal_ttt")
+SCORING_STAGES = tuple(name for name, stage in STAGES.items() if "checks" in stage.outputs)
 
 
 def read_manifest(path: str | Path) -> dict[str, Any]:
-    """The manifest with every run once; see `canonical`."""
+    """Read a manifest and list every run under one name only; see `canonical`."""
     return canonical(read_json(path))
 
 
 def canonical(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """The manifest without second names of a run, and with `main_variants`, those that are not points of a sweep.
+    """Replace second names of a variant by the first, and add `main_variants`: those not made by a sweep alone.
 
-    A variant whose runs all have the files of another, earlier one is that variant: the default value of a sweep is
-    the variant that it sweeps.
+    A variant has a second name if another one has the same files at every seed. So the point of a sweep that keeps
+    the default value is the variant that is swept.
     """
     names = aliases(manifest)
     sweeps = {
@@ -31,7 +32,7 @@ def canonical(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def aliases(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Second name -> first name of variants that have the same files at every seed of the second."""
+    """Find variants that have the same files as an earlier one at all their seeds: second name -> first name."""
     files: dict[str, dict[int, tuple[Any, ...]]] = {}
     for run in manifest["runs"]:
         files.setdefault(run["variant"], {})[run["seed"]] = tuple(run.get(stage) for stage in STAGES)
@@ -47,7 +48,7 @@ def aliases(manifest: Mapping[str, Any]) -> dict[str, str]:
 
 
 def main_variants(manifest: Mapping[str, Any]) -> list[str]:
-    """Variants in the order of the runs, those left out that exist only as the point of a sweep."""
+    """List the variants in the order of the runs, without those that are only the point of a sweep."""
     points = {name for sweep in manifest["sweeps"].values() for name in sweep["variants"]}
     named = {manifest["reference"], *(manifest["two_by_two"] or ())}
     named |= {sweep["of"] for sweep in manifest["sweeps"].values()}
@@ -56,7 +57,7 @@ def main_variants(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def declared_seeds(manifest: Mapping[str, Any]) -> dict[str, list[int]]:
-    """variant -> seeds declared for it: the study's for a main variant, and those of the sweeps it is a point of."""
+    """Declared seeds of each variant: the study's for a main variant, and those of each sweep that it is a point of."""
     seeds = {name: list(manifest["seeds"]) for name in manifest["main_variants"]}
     for sweep in manifest["sweeps"].values():
         for point in sweep["variants"]:

@@ -1,4 +1,4 @@
-"""The differences that a study is about, each with its evidence: 2x2, variants, sweep points."""
+"""The differences that a study asks about, each with its evidence: the 2x2, the variants, the points of sweeps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,32 +7,32 @@ from math import isnan
 import pandas as pd
 
 from flowgolf.report.results.collect import Results
-from flowgolf.report.results.comparison import ITSELF, Comparison, compare, holm, one_sample, pooled_sd, unpaired
 from flowgolf.report.results.metrics import EVALUATIONS, METRICS, different_positions
+from flowgolf.report.results.seed_statistics import ITSELF, Comparison, compare, holm, one_sample, pooled_sd, unpaired
 
 NAMES = {"sliding_bpb": "sliding", "legal_ttt_bpb": "legal TTT"}
 
 
 @dataclass(frozen=True)
 class Factorial:
-    """The 2x2 of variant and test-time training, on the seeds that all four cells share."""
+    """The 2x2 of two arms, without and with test-time training (TTT), on the seeds that all four cells have."""
 
     control: str
     treated: str
     seeds: list[int]
-    """Seeds with all four figures; empty: no seed has them, and each cell uses what it has."""
+    """Seeds that all four cells have; if empty, each cell uses the seeds it has."""
     cells: Mapping[tuple[str, str], pd.Series]
-    """(variant, metric) -> figures by seed."""
+    """(variant, metric) -> values by seed."""
     ttt: Mapping[str, Comparison]
     """variant -> legal TTT - sliding."""
     variant: Mapping[str, Comparison]
     """metric -> treated - control."""
     interaction: Comparison
-    """Effect of TTT in the treated arm minus that in the control."""
+    """Effect of TTT on the treated arm minus that on the control."""
 
 
 def factorial(results: Results) -> Factorial | None:
-    """The 2x2 of the study; None when it declares none."""
+    """Compute the 2x2 of the study; None if the study declares none."""
     if not results.manifest["two_by_two"]:
         return None
     control, treated = results.manifest["two_by_two"]
@@ -52,7 +52,7 @@ def factorial(results: Results) -> Factorial | None:
 
 
 def gains(results: Results, variant: str) -> pd.Series:
-    """Legal TTT - sliding per seed, negative is a gain: of all seeds that have both, on the same positions."""
+    """Legal TTT - sliding by seed, negative if TTT helps; only seeds whose evaluations scored the same positions."""
     difference = (results.values(variant, "legal_ttt_bpb") - results.values(variant, "sliding_bpb")).dropna()
     if difference.empty:
         return difference
@@ -60,22 +60,42 @@ def gains(results: Results, variant: str) -> pd.Series:
 
 
 def spread(results: Results, metric: str) -> float:
-    """Standard deviation of a figure over the seeds of an arm, pooled over the study's arms."""
+    """Standard deviation of a value over the seeds of an arm, pooled over all arms of the study."""
     return pooled_sd([results.values(variant, metric) for variant in results.frame["variant"].unique()])
 
 
 def gain_spread(results: Results) -> float:
-    """Standard deviation of the TTT gain over the seeds of an arm, pooled over the study's arms."""
+    """Standard deviation of the TTT gain over the seeds of an arm, pooled over all arms of the study."""
     return pooled_sd([gains(results, variant) for variant in results.frame["variant"].unique()])
 
 
 def variant_difference(results: Results, first: str, second: str, metric: str) -> Comparison:
-    """One variant minus another."""
+    """Compare two variants: the first minus the second."""
     return compare(results.values(first, metric), results.values(second, metric), spread(results, metric))
 
 
+def against_reference(results: Results, metric: str) -> dict[str, Comparison]:
+    """Compare every variant with the reference, each as the table that holds it does.
+
+    A point that only sweeps have: on its sweep's seeds, corrected by Holm over the points. The other arm of the 2x2: on
+    the seeds that its cells share. Any other variant: on all seeds. The reference itself is `ITSELF`.
+    """
+    reference = results.manifest["reference"]
+    found: dict[str, Comparison] = {}
+    for sweep, declared in results.manifest["sweeps"].items():
+        for point, comparison in zip(declared["variants"], sweep_comparisons(results, sweep, metric), strict=True):
+            found.setdefault(point, comparison)
+    for variant in results.manifest["main_variants"]:
+        found[variant] = variant_difference(results, variant, reference, metric)
+    cross = factorial(results)
+    if cross and reference in (cross.control, cross.treated):
+        other = cross.treated if reference == cross.control else cross.control
+        found[other] = compare(cross.cells[other, metric], cross.cells[reference, metric], spread(results, metric))
+    return found | {reference: ITSELF}
+
+
 def sweep_comparisons(results: Results, sweep: str, metric: str) -> list[Comparison]:
-    """The points of a sweep against the reference on the sweep's seeds, corrected by Holm over the sweep."""
+    """Compare each point of a sweep with the reference on the sweep's seeds; p is corrected by Holm over the points."""
     reference = results.manifest["reference"]
     control, sd = sweep_values(results, sweep, reference, metric), spread(results, metric)
     return holm([
@@ -85,13 +105,13 @@ def sweep_comparisons(results: Results, sweep: str, metric: str) -> list[Compari
 
 
 def sweep_values(results: Results, sweep: str, variant: str, metric: str) -> pd.Series:
-    """A variant's figures on the seeds that a sweep declares."""
+    """Values of a variant at the seeds that a sweep declares."""
     values = results.values(variant, metric)
     return values[values.index.isin(results.manifest["sweeps"][sweep]["seeds"])]
 
 
 def all_effects(results: Results) -> list[tuple[str, str, Comparison]]:
-    """(family, what, comparison) of everything the study compares: the rows of the effects table and figure."""
+    """List everything that the study compares as (family, what, comparison): the rows of the effects table and plot."""
     reference = results.manifest["reference"]
     effects: list[tuple[str, str, Comparison]] = []
     cross = factorial(results)
@@ -118,7 +138,7 @@ def all_effects(results: Results) -> list[tuple[str, str, Comparison]]:
 
 
 def evidence_notes(results: Results) -> list[str]:
-    """What the words of the verdicts mean, with the spread they lean on."""
+    """Notes that say what the verdicts mean, and which standard deviations they use."""
     notes = ["Only a difference whose 95 % interval excludes zero is called an effect; m seeds: for 80 % power."]
     for metric in EVALUATIONS:
         sd = spread(results, metric)
@@ -128,7 +148,7 @@ def evidence_notes(results: Results) -> list[str]:
 
 
 def evidence_on_all_seeds(results: Results, cross: Factorial) -> list[str]:
-    """What the seeds outside the matched 2x2 add: each arm's TTT effect, and the arms' difference without pairing."""
+    """Notes on what all seeds say beside those of the 2x2: TTT on each arm, and the difference without pairs."""
     notes = []
     for variant in (cross.control, cross.treated):
         all_gains = gains(results, variant)
@@ -147,7 +167,7 @@ def evidence_on_all_seeds(results: Results, cross: Factorial) -> list[str]:
 
 
 def sentence(comparison: Comparison) -> str:
-    """A comparison in one line."""
+    """Put a comparison in one line: difference, interval, test, verdict."""
     tested = ""
     if not isnan(comparison.p):
         tested = f" [{comparison.low:+.5f}, {comparison.high:+.5f}], {comparison.test} p = {comparison.p:.2g}"

@@ -45,7 +45,7 @@ def state(study: Any, jobs: dict[str, ClusterJob] | None = None, now: float = NO
     return str(frame[(frame["variant"] == "base") & (frame["seed"] == "42")]["state"].iloc[0])
 
 
-def test_every_declared_run_has_a_row_and_a_finished_one_its_figures(watched: Any) -> None:
+def test_every_declared_run_has_a_row_and_a_finished_one_its_values(watched: Any) -> None:
     table = status_table(watched.manifest, {}, NOW)
     assert list(zip(table.frame["variant"], table.frame["seed"], strict=True)) == [
         (run["variant"], str(run["seed"])) for run in watched.manifest["runs"]
@@ -57,7 +57,7 @@ def test_every_declared_run_has_a_row_and_a_finished_one_its_figures(watched: An
     assert first["artifact_bytes"] == "610,374"
 
 
-def test_a_partial_figure_says_so(watched: Any) -> None:
+def test_a_partial_value_says_so(watched: Any) -> None:
     watched.change("base", 42, "sliding", partial=True)
     first = status_table(watched.manifest, {}, NOW).frame.iloc[0]
     assert first["sliding_bpb"].endswith(" (partial)") and "partial" not in first["legal_ttt_bpb"]
@@ -200,7 +200,9 @@ def test_records_that_no_table_takes_do_not_keep_the_status_away(
     status(watched.manifest, tmp_path / "partial")
     printed = capsys.readouterr().out
     assert "8 runs, 8 done" in printed
-    assert "no tables: results cannot be tabled: variant base, sliding: seq_len is 999" in printed
+    assert (
+        "no tables: the records break a rule of docs/spec/legality.md: variant base, sliding: seq_len is 999" in printed
+    )
 
 
 def test_before_any_result_status_prints_no_table_of_results(

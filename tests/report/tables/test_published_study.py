@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flowgolf.report.tables.published import (
+from flowgolf.report.tables.published_study import (
     PUBLISHED,
     findings,
     printed_cells,
@@ -21,7 +21,7 @@ def cells() -> dict[str, dict[tuple[str, str], str]]:
     return {table.name: printed_cells(table) for table in published_tables(published_results())}
 
 
-def test_exactly_two_printed_figures_do_not_follow_from_their_rows() -> None:
+def test_exactly_two_printed_values_do_not_follow_from_their_rows() -> None:
     found = [(f.row, f.heading, f.printed, f.recomputed) for f in findings(published_tables(published_results()))]
     assert found == [
         ("nfm sd", "sliding bpb", "0.00151", "0.00154"),
@@ -29,7 +29,7 @@ def test_exactly_two_printed_figures_do_not_follow_from_their_rows() -> None:
     ]
 
 
-def test_planted_slip_in_a_printed_figure_is_found(tmp_path: Path) -> None:
+def test_planted_slip_in_a_printed_value_is_found(tmp_path: Path) -> None:
     folder = shutil.copytree(PUBLISHED, tmp_path / "published")
     text = (folder / "printed.csv").read_text()
     (folder / "printed.csv").write_text(text.replace("TTT effect,-0.00321", "TTT effect,-0.00312"))

@@ -1,4 +1,4 @@
-"""The report: one HTML page with the question, tables, figures, provenance and checks; it loads nothing."""
+"""The report: one HTML page with question, tables, plots, provenance and checks, which loads nothing else."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -6,20 +6,12 @@ from html import escape
 from pathlib import Path
 
 from flowgolf.files import replacing
+from flowgolf.report.pages.captions import captions
 from flowgolf.report.pages.evidence import checks_html, provenance_table
 from flowgolf.report.results.collect import Results, collect_results
-from flowgolf.report.results.names import sweep_name
-from flowgolf.report.tables.published import PUBLISHED, published_results
+from flowgolf.report.tables.published_study import PUBLISHED, published_results
 from flowgolf.report.tables.render import Table, html_table
 from flowgolf.report.tables.tables import study_tables
-
-CAPTIONS = {
-    "training_curves": "Validation bits per byte during training: mean over seeds, band of one sd where n > 1.",
-    "ttt_curves": "Running bits per byte of legal test-time training: each chunk is scored before the model sees it.",
-    "size_bpb": "Size of artifact and code against sliding bits per byte, one point per run; no run may cross the cap.",
-    "effects": "Every difference with its 95 % interval; one that includes zero is not called an effect.",
-    "artifact_bytes": "Where the artifact's bytes go.",
-}
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -47,7 +39,7 @@ td:first-child, th:first-child {{ position: sticky; left: 0; border-right: 1px s
 .text {{ text-align: left; }}
 td.text:last-child {{ white-space: normal; min-width: 13rem; }}
 ul {{ font-size: 0.85rem; padding-left: 1.2rem; color: #444; overflow-wrap: anywhere; }}
-.figures {{ display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); }}
+.plots {{ display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); }}
 figure {{ margin: 0; padding: 0.6rem; border: 1px solid #d5d5d5; }}
 figure img {{ display: block; width: 100%; max-width: 34rem; margin: auto; }}
 figcaption {{ font-size: 0.85rem; color: #444; margin-top: 0.4rem; }}
@@ -60,19 +52,19 @@ summary {{ cursor: pointer; padding: 0.35rem 0; }}
 </style>
 <h1>{study}</h1>
 <p class="question">{question}</p>
-<nav><a href="#tables">Tables</a> <a href="#figures">Figures</a> <a href="#provenance">Provenance</a>
+<nav><a href="#tables">Tables</a> <a href="#plots">Plots</a> <a href="#provenance">Provenance</a>
 <a href="#checks">Checks</a></nav>
 <h2 id="tables">Tables</h2>
 {tables}
-<h2 id="figures">Figures</h2>
-<div class="figures">
-{figures}
+<h2 id="plots">Plots</h2>
+<div class="plots">
+{plots}
 </div>
 <h2 id="provenance">Provenance</h2>
-<p>What made every figure above: one row per stage of a run.</p>
+<p>Where the values above come from: a row for each stage of a run.</p>
 {provenance}
 <h2 id="checks">Checks</h2>
-<p>The rules that each evaluation was held to, with what was seen; a broken rule would have stopped the run.</p>
+<p>The rules that each evaluation passed, with the evidence. A run that breaks a rule stops and has no result.</p>
 {checks}
 </html>
 """
@@ -80,18 +72,18 @@ summary {{ cursor: pointer; padding: 0.35rem 0; }}
 
 def page(
     manifest_path: str | Path,
-    figures_dir: str | Path,
+    plots_dir: str | Path,
     page_path: str | Path,
     published_dir: str | Path = PUBLISHED,
 ) -> None:
-    """Write the report of a study from its records and its SVG figures (`figures.figures`)."""
+    """Write the report of a study from its records and the SVG plots in `plots_dir`, which `plots.plots` writes."""
     results = collect_results(manifest_path)
     tables = study_tables(results, published_results(published_dir))
     text = PAGE.format(
         study=escape(results.manifest["study"]),
         question=escape(results.manifest["question"]),
         tables="\n".join(table_section(table) for table in tables),
-        figures="\n".join(figure_sections(results, Path(figures_dir))),
+        plots="\n".join(plot_sections(results, Path(plots_dir))),
         provenance=html_table(provenance_table(results)),
         checks=checks_html(results),
     )
@@ -100,30 +92,21 @@ def page(
 
 
 def table_section(table: Table) -> str:
-    """A table under its heading, with its full precision as a CSV to save."""
+    """Write a table below its heading, with a link that saves it as CSV with full precision."""
     link = f'<a class="csv" download="{table.name}.csv" href="{data_url("text/csv", table.frame.to_csv(index=False))}">'
     return f"<h3>{escape(table.title)}{link}CSV</a></h3>\n{html_table(table)}"
 
 
-def figure_sections(results: Results, folder: Path) -> Sequence[str]:
-    """Every figure with its caption; the images are part of the page."""
+def plot_sections(results: Results, folder: Path) -> Sequence[str]:
+    """Write every plot with its caption; the images are part of the page."""
     return [
-        f'<figure id="figure-{name}"><img alt="{escape(caption)}" '
+        f'<figure id="plot-{name}"><img alt="{escape(caption)}" '
         f'src="{data_url("image/svg+xml", (folder / f"{name}.svg").read_text())}">'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
         for name, caption in captions(results).items()
     ]
 
 
-def captions(results: Results) -> dict[str, str]:
-    """The study's figures by name, in the order in which they are read, each with its caption."""
-    swept = {
-        sweep_name(name): f"{sweep['key']} of {sweep['of']}, with {results.manifest['reference']} as the line."
-        for name, sweep in results.manifest["sweeps"].items()
-    }
-    return CAPTIONS | swept
-
-
 def data_url(kind: str, text: str) -> str:
-    """A text as an address that holds it."""
+    """Make an address that holds the text itself, so that the page loads nothing."""
     return f"data:{kind};base64,{b64encode(text.encode()).decode()}"

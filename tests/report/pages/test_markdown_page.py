@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from flowgolf.report.pages.markdown import result_page
-from flowgolf.report.results.names import FIGURES, sweep_name
+from flowgolf.report.pages.markdown_page import result_page
+from flowgolf.report.results.names import PLOTS, sweep_name
 
 COUNTED = {"documents": 12, "bytes_original": 527_531, "tokens": 179_529}
 UNKNOWN_TEXT = {**COUNTED, "bytes_original": None}  # as ready shards leave it
@@ -22,7 +22,7 @@ def made(study: Any, tmp_path: Path) -> Path:
             study.change(variant, seed, "train", model=model, train={"batch_tokens": 2048, "threads": 1})
     data = study.write("data.json", {"source": {"source": "sample"}, "train": UNKNOWN_TEXT, "validation": COUNTED})
     bootstrap = study.write("bootstrap.json", {"comparisons": {"sliding seed 42": COMPARISON}})
-    for name in (*FIGURES, sweep_name("loss_weight")):
+    for name in (*PLOTS, sweep_name("loss_weight")):
         (tmp_path / f"{name}.svg").write_text(f"<svg>{name}</svg>")
     page = tmp_path / "pages" / "README.md"
     result_page(study.manifest_path, data, bootstrap, tmp_path, "config/made_up.yaml", page)
@@ -50,20 +50,20 @@ def test_found_and_not_found_stand_apart(study: Any, made: Path) -> None:
     assert "TTT on base" not in limits
 
 
-def test_documents_tables_and_figures_are_there(made: Path) -> None:
+def test_documents_tables_and_plots_are_there(made: Path) -> None:
     text = made.read_text()
     assert (
         "- nfm - base, sliding seed 42: +0.00123 bpb, 95% of resamples of 12 documents in [-0.00100, +0.00300]" in text
     )
-    for heading in ("## Seeds", "## 2x2: variant and legal TTT", "## Sweep: loss_weight", "## Export"):
+    for heading in ("## Seeds", "## 2x2: variant and legal TTT", "## The arms", "## Sweep: loss_weight", "## Export"):
         assert heading in text
     assert "Beside the published figures" not in text
-    for name in FIGURES:
+    for name in PLOTS:
         assert (made.parent / f"{name}.svg").read_text() == f"<svg>{name}</svg>"
         assert f"]({name}.svg)" in text
 
 
 def test_records_that_break_a_rule_are_refused(study: Any, tmp_path: Path) -> None:
     study.change("nfm", 1337, "sliding", settings={"stride": 32})
-    with pytest.raises(ValueError, match=r"results cannot be tabled: variant nfm, sliding: seq_len"):
+    with pytest.raises(ValueError, match=r"break a rule of docs/spec/legality.md: variant nfm, sliding: seq_len"):
         result_page(study.manifest_path, tmp_path, tmp_path, tmp_path, "study.yaml", tmp_path / "page.md")

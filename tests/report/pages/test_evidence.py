@@ -1,4 +1,4 @@
-"""What the report says about who made a figure."""
+"""What the report says about where a value comes from."""
 
 from flowgolf.report.pages.evidence import provenance_row
 
