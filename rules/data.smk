@@ -28,7 +28,7 @@ rule tokens:
     input:
         tokenizer=rules.tokenizer.output.model,
     output:
-        data=f"{RESULTS}/data/data.json",
+        data=layout.data,
     log:
         f"{RESULTS}/logs/tokens.log",
     threads: workflow.resource_settings.cores or 1

@@ -7,14 +7,12 @@ out: results/<study>/runs/<variant>/seed<seed>/export/artifact.bin    what is sc
      results/<study>/matched_plan.json                                the plan of the neediest arm of the 2x2
 """
 
-MATCHED_PLAN = f"{RESULTS}/matched_plan.json"
-
 
 rule export:
     input:
         model=result("train", "model"),
         plan=lambda wildcards: (
-            MATCHED_PLAN if study.variants[wildcards.variant].export.plan == "matched" else []
+            layout.matched_plan if study.variants[wildcards.variant].export.plan == "matched" else []
         ),
     output:
         **left_by("export"),
@@ -36,7 +34,7 @@ rule match_plan:
             for seed in study.settings.seeds
         ],
     output:
-        plan=MATCHED_PLAN,
+        plan=layout.matched_plan,
     log:
         f"{RESULTS}/logs/match_plan.log",
     params:

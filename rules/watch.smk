@@ -27,7 +27,7 @@ rule estimate:
         f"{RESULTS}/logs/estimate.log",
     localrule: True
     params:
-        study=lambda wildcards: json.dumps(timed(layout, str(rules.tokens.output.data))),
+        study=lambda wildcards: json.dumps(timed(layout)),
         config=lambda wildcards: json.dumps(config),
         snakefile=workflow.main_snakefile,
     message:

@@ -89,7 +89,7 @@ def test_who_watches_is_told_the_jobs(layout):
 
 
 def test_an_estimate_is_told_every_long_job_and_what_it_waits_for(layout):
-    told = timed(layout, "data.json")
+    told = timed(layout)
     stages = [job["stage"] for job in told["jobs"]]
     assert "export" not in stages
     assert stages.count("train") == len(layout.study.stage_runs("train")) - 1  # one is imported

@@ -1,5 +1,6 @@
 """A setting that is switched away and back trains nothing, where there is a store of finished results."""
 
+import re
 from copy import deepcopy
 
 import pytest
@@ -14,6 +15,9 @@ def test_switching_a_setting_away_and_back_trains_nothing(clone, tmp_path):
         config = deepcopy(clone.config)
         config["variants"]["switched"] = {"train": {"steps": steps}}
         clone.write_config(config)
+        if weights:
+            shown = clone.snakemake("status").stdout
+            assert re.search(r"^\| switched +\| 1 .*train outdated: other settings", shown, re.MULTILINE), shown
         done = clone.snakemake(f"{RUN}/run.json", "--config", f"cache={tmp_path / 'store'}")
         assert done.returncode == 0, done.stderr
         weights.append((clone.folder / RUN / "model.safetensors").read_bytes())

@@ -97,8 +97,8 @@ EDITS = [
     ("flowgolf/train/groups.py", "", "\n# a remark\n", {}),
     # report: what is drawn from it
     ("flowgolf/report/pages/evidence.py", "", "\nNEW = 1\n", {"page": 1, "report": 1}),
-    ("flowgolf/report/plots/curves.py", "", "\nNEW = 1\n", {"figures": 1, "page": 1, "report": 1}),
-    ("flowgolf/report/tables/seeds.py", "", "\nNEW = 1\n", {"tables": 1, "page": 1, "report": 1}),
+    ("flowgolf/report/plots/curve_plots.py", "", "\nNEW = 1\n", {"figures": 1, "page": 1, "report": 1}),
+    ("flowgolf/report/tables/per_seed.py", "", "\nNEW = 1\n", {"tables": 1, "page": 1, "report": 1}),
     # one evaluation, both, export, training
     ("flowgolf/evaluate/legal_ttt.py", "", "\nNEW = 1\n", {"legal_ttt": 5, **AGGREGATION}),
     ("flowgolf/evaluate/adapt.py", "", "\nNEW = 1\n", {"legal_ttt": 5, **AGGREGATION}),

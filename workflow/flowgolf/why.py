@@ -102,16 +102,14 @@ def changed_code(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[
 
 def inputs_of(layout: Layout, stage: str, run: Run) -> dict[str, str]:
     """Name -> path of what a stage of a run reads, under the names of its rule."""
-    data = {"data": f"{layout.results}/data/data.json"}
-    study = layout.study
-    if stage == "train":
-        imported = study.settings.imports.get(run.variant)
-        return {**data, "checkpoint": imported.checkpoint} if imported else data
-    if stage == "export":
-        model = {"model": layout.path("train", "model", run)}
-        matched = study.variants[run.variant].export.plan == "matched"
-        return {**model, "plan": f"{layout.results}/matched_plan.json"} if matched else model
-    return {**data, "artifact": layout.path("export", "artifact", run)}
+    study, paths = layout.study, {} if stage == "export" else {"data": layout.data}
+    paths |= {name: layout.path(upstream, output, run) for name, (upstream, output) in STAGES[stage].takes.items()}
+    imported = study.settings.imports.get(run.variant)
+    if stage == "train" and imported:
+        paths["checkpoint"] = imported.checkpoint
+    if stage == "export" and study.variants[run.variant].export.plan == "matched":
+        paths["plan"] = layout.matched_plan
+    return paths
 
 
 def digest(path: str) -> str | None:

@@ -55,7 +55,7 @@ def watched(layout: Layout, expected: Expected) -> dict[str, Any]:
     return listed
 
 
-def timed(layout: Layout, data_record: str) -> dict[str, Any]:
+def timed(layout: Layout) -> dict[str, Any]:
     """Every job that takes long, for an estimate: what it leaves, the training that it waits for, its settings."""
     study = layout.study
     long = [name for name in STAGES if name != "export"]
@@ -74,5 +74,5 @@ def timed(layout: Layout, data_record: str) -> dict[str, Any]:
         "name": study.settings.name,
         "jobs": listed,
         "data": study.settings.data.source,
-        "data_record": data_record,
+        "data_record": layout.data,
     }

@@ -17,6 +17,8 @@ class Layout:
         """`study` decides which runs share their files."""
         self.study = study
         self.results = f"results/{study.settings.name}"
+        self.data = f"{self.results}/data/data.json"
+        self.matched_plan = f"{self.results}/matched_plan.json"
 
     def pattern(self, stage: str, output: str) -> str:
         """Path of one output of a stage, with {variant} and {seed} left open."""

@@ -45,6 +45,7 @@ def located(layout: Layout, run: Run, expected: Expected) -> dict[str, Any]:
     labels = {name: expected(name, layout.study.owner(name, run.variant)) for name in STAGES}
     return {
         **entry,
+        "data": layout.data,
         "made_from": {name: layout.path(name, MADE_FROM, run) for name in STAGES},
         "expected": labels,
         "failed": {name: layout.failure(name, run) for name in STAGES},

@@ -1,7 +1,7 @@
 """The stages of a run, each said once: what it follows, which settings it depends on, what it leaves; no torch."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flowgolf.settings import Settings
@@ -23,6 +23,8 @@ class Stage:
     """The settings that it depends on itself, by name."""
     outputs: Mapping[str, str]
     """Name of an output -> its file in the stage's folder; `record` is the JSON that tables read."""
+    takes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Name of an input -> (upstream stage, name of its output)."""
     curve: str | None = None
     """The output that holds a curve, as CSV."""
     execution: tuple[str, ...] = ()
@@ -59,11 +61,13 @@ STAGES: Mapping[str, Stage] = {
             upstream=("train",),
             blocks=lambda run: {"export": run.export},
             outputs={"artifact": "artifact.bin", "record": "export.json"},
+            takes={"model": ("train", "model")},
             runs_model=False,
         ),
         Stage(
             "sliding",
             upstream=("train", "export"),
+            takes={"artifact": ("export", "artifact")},
             blocks=lambda run: {"sliding": run.evaluate.sliding},
             outputs={"record": "sliding.json", "checks": "checks.json"},
             execution=SCORING_EXECUTION,
@@ -71,6 +75,7 @@ STAGES: Mapping[str, Stage] = {
         Stage(
             "legal_ttt",
             upstream=("train", "export"),
+            takes={"artifact": ("export", "artifact")},
             blocks=lambda run: {"legal_ttt": run.evaluate.legal_ttt},
             outputs={"record": "legal_ttt.json", "curve": "legal_ttt.csv", "checks": "checks.json"},
             curve="curve",

@@ -17,12 +17,13 @@ from flowgolf.report.tables.render import Column, Table, cell_text, markdown
 from flowgolf.report.tables.tables import print_main, tables
 from flowgolf.running.progress import clock
 from flowgolf.running.slurm import ClusterJob, cluster_jobs
+from flowgolf.study.current import outdated
 from flowgolf.study.stages import STAGES
 
 SILENT_SECONDS = 300  # a running job writes a line every ten seconds; a silence this long is worth a word
 LOG_TAIL_BYTES = 4096
 PROGRESS = re.compile(r"\d+% \(.*")  # the part of a line of flowgolf.running.progress after its label
-STATES = ("done", "running", "queued", "failed", "pending")
+STATES = ("done", "running", "queued", "failed", "outdated", "pending")
 VALUES = [METRICS[key] for key in ("train_val_bpb", "artifact_bytes", *EVALUATIONS)]
 
 
@@ -94,12 +95,15 @@ def stage_state(run: Mapping[str, Any], stage: str, queue: Mapping[str, ClusterJ
 
     A stage removes its failure record when it starts. If there is one, the stage has not started again since.
     """
-    if Path(run[stage]).exists():
+    there = Path(run[stage]).exists()
+    why = outdated(run, stage) if there else ""
+    if there and not why:
         return "done"
     failure = Path(run["failed"][stage])
     reason = f"failed: {short(str(read_json(failure)['message']))}" if failure.exists() else ""
     states = [job_state(Path(job["log"]), queue.get(job["queue_name"]), reason, now) for job in run["jobs"][stage]]
-    return next((s for word in ("running", "queued", "failed") for s in states if s.startswith(word)), "pending")
+    found = (s for word in ("running", "queued", "failed") for s in states if s.startswith(word))
+    return next(found, f"outdated: {why}" if there else "pending")
 
 
 def job_state(log: Path, job: ClusterJob | None, reason: str, now: float) -> str:
@@ -141,7 +145,7 @@ def summary(states: Mapping[str, str]) -> str:
     words = {re.split(r"\W", state)[0] for state in states.values()}
     if words == {"done"}:
         return "done"
-    return next((word for word in ("failed", "running", "queued") if word in words), "pending")
+    return next((word for word in ("failed", "running", "queued", "outdated") if word in words), "pending")
 
 
 def sentence(states: Mapping[str, str]) -> str:

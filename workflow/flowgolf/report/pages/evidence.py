@@ -11,6 +11,7 @@ from flowgolf.files import read_json
 from flowgolf.report.results.collect import Results
 from flowgolf.report.results.declared_runs import SCORING_STAGES
 from flowgolf.report.tables.render import Column, Table
+from flowgolf.study.current import outdated
 from flowgolf.study.stages import STAGES
 
 SECONDS = {"train": "elapsed_seconds", "export": "seconds", "sliding": "seconds", "legal_ttt": "seconds"}
@@ -22,7 +23,7 @@ def provenance_table(results: Results) -> Table:
         provenance_row(run, stage, read_json(run[stage]))
         for run in results.manifest["runs"]
         for stage in STAGES
-        if run.get(stage) and Path(run[stage]).exists()
+        if run.get(stage) and Path(run[stage]).exists() and not outdated(run, stage)
     ]
     columns = [
         Column("variant", "variant"), Column("seed", "seed"), Column("stage", "stage"), Column("commit", "commit"),
@@ -64,7 +65,7 @@ def checks_html(results: Results) -> str:
     for run in results.manifest["runs"]:
         for stage in SCORING_STAGES:
             path = Path(run[stage]).with_name("checks.json") if run.get(stage) else None
-            if path and path.exists():
+            if path and path.exists() and not outdated(run, stage):
                 parts.append(checks_part(f"{run['variant']} seed {run['seed']}, {stage}", read_json(path)))
     return "\n".join(parts) or "<p>No evaluation has finished yet.</p>"
 

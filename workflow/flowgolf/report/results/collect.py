@@ -11,6 +11,7 @@ import pandas as pd
 
 from flowgolf.files import read_json
 from flowgolf.report.results.declared_runs import SCORING_STAGES, read_manifest
+from flowgolf.study.current import outdated
 from flowgolf.study.stages import STAGES
 
 MESSAGE_CHARACTERS = 60
@@ -106,8 +107,9 @@ def collect(manifest: Mapping[str, Any]) -> pd.DataFrame:
     """Make the frame: a row for each declared (variant, seed).
 
     Columns: the values of the records (`sliding_bpb`, `artifact_bytes`, ...; NaN while missing), `<stage>_settings`
-    (a dict; NaN while missing), and `<stage>_status`: `done`, `pending`, `running 43 %`, `failed: <message>`, or
-    `not run` for a stage that the study leaves out. Stages after a failed one have its status too.
+    (a dict; NaN while missing), and `<stage>_status`: `done`, `pending`, `running 43 %`, `failed: <message>`,
+    `outdated: <why>` for a result that the study no longer asks for, whose values are left out, or `not run` for a
+    stage that the study leaves out. Stages after a failed one have its status too.
     """
     columns = ["variant", "seed", *(name for stage in STAGES for name in VALUES[stage]), "roundtrip_bpb"]
     columns += [f"{stage}_{what}" for stage in STAGES for what in ("settings", "status")]
@@ -149,7 +151,9 @@ def status_of(run: Mapping[str, Any], stage: str) -> str:
     """
     if run.get(stage) is None:
         return "not run"
-    if Path(run[stage]).exists():
+    there = Path(run[stage]).exists()
+    why = outdated(run, stage) if there else ""
+    if there and not why:
         return "done"
     failure, state = run.get("failed", {}).get(stage), run.get("state", {}).get(stage)
     progress = Path(state) / "progress.json" if state else None
@@ -160,7 +164,7 @@ def status_of(run: Mapping[str, Any], stage: str) -> str:
     if progress and running_at > 0:
         record = read_json(progress)
         return f"running {100 * record['done'] // record['total']} %"
-    return "pending"
+    return f"outdated: {why}" if there else "pending"
 
 
 def short(message: str) -> str:
@@ -180,7 +184,8 @@ def curves(manifest: Mapping[str, Any], key: str, columns: tuple[str, ...]) -> p
     """Read the CSV files that the manifest names under `key` into one long frame with these columns."""
     parts = []
     for run in manifest["runs"]:
-        if run.get(key) and Path(run[key]).exists():
+        stage = key.removesuffix("_csv")
+        if run.get(key) and Path(run[key]).exists() and not outdated(run, stage):
             part = pd.read_csv(run[key])
             parts.append(part.assign(variant=run["variant"], seed=run["seed"])[list(columns)])
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(columns))
