@@ -25,8 +25,8 @@ from flowgolf.data.byte_count import ByteTable
 from flowgolf.evaluate.score_first import ScoreFirst
 from flowgolf.evaluate.settings import LegalTTTSettings, SlidingSettings
 from flowgolf.evaluate.trials import TokenArray
-from flowgolf.model import ModelSettings
 from flowgolf.model.gpt import GPT
+from flowgolf.model.settings import ModelSettings
 from flowgolf.scoring.slide import batch_windows, slide
 
 STRIDE = 64

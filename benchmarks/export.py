@@ -13,7 +13,6 @@ Weights have the names and shapes of the published model (11 blocks of 512 with 
 
 import argparse
 import io
-import json
 import math
 import tempfile
 import time
@@ -21,7 +20,6 @@ from pathlib import Path
 
 import torch
 import zstandard
-from safetensors.torch import save_file
 from torch import Tensor
 
 from flowgolf.export.artifact import export
@@ -30,6 +28,10 @@ from flowgolf.export.pack import Packer, bits_of
 from flowgolf.export.plan import Plan
 from flowgolf.export.settings import ExportSettings
 from flowgolf.export.unpack import load
+from flowgolf.model import weights_file
+from flowgolf.model.gpt import GPT
+from flowgolf.model.roles import Stored, to_text
+from flowgolf.model.settings import ModelSettings
 from flowgolf.submission.one_file import bundle
 
 LAYERS, DIM, KV_DIM, HIDDEN, VOCAB = 11, 512, 256, 1536, 1024
@@ -99,6 +101,13 @@ def trained(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     return torch.where(outlier, 4 * values, values)
 
 
+def published_storage() -> dict[str, Stored]:
+    """How the published model wants its weights stored."""
+    with torch.device("meta"):
+        gpt = GPT(ModelSettings.model_validate({"flow_matcher": {}}))
+    return {known.saved_as: known.stored for known in gpt.known.values()}
+
+
 def reference_bytes(packer: Packer, plan: Plan) -> int:
     """Size of torch.save + zstd-16 of the same integers, scales and halves."""
     stored = {}
@@ -115,11 +124,11 @@ def reference_bytes(packer: Packer, plan: Plan) -> int:
 
 def measure(kind: str, codec: Codec, cap_bytes: int, show_tensors: bool) -> None:
     """Export one state dict and print its figures."""
-    tensors = weights(kind, seed=0)
+    tensors, stored = weights(kind, seed=0), published_storage()
     settings = ExportSettings(codec=codec, cap_bytes=cap_bytes, code_bytes=bundle.size_bytes())
     with tempfile.TemporaryDirectory() as folder:
         checkpoint, artifact, record_path = (Path(folder, name) for name in ("model", "artifact.bin", "export.json"))
-        save_file(tensors, checkpoint, metadata={"model": json.dumps({"layers": LAYERS})})
+        weights_file.save(checkpoint, tensors, to_text({"layers": LAYERS}, stored))
         began = time.perf_counter()
         record = export(checkpoint, settings, artifact, record_path)
         exported_seconds = time.perf_counter() - began
@@ -127,7 +136,7 @@ def measure(kind: str, codec: Codec, cap_bytes: int, show_tensors: bool) -> None
         load(artifact)
         loaded_seconds = time.perf_counter() - began
     plan = {int(layer): bits for layer, bits in record["plan"].items()}
-    reference = reference_bytes(Packer({}, tensors, settings), plan)
+    reference = reference_bytes(Packer({}, tensors, stored, settings), plan)
     size, bound = record["bytes_weights"], record["entropy_bound_bytes"]
     print(
         f"{kind:8}{codec:6} int5 {record['int5_layers']!s:12} {size:,} bytes  "

@@ -9,9 +9,9 @@ import time
 
 import torch
 
-from flowgolf.model import GPT, ModelSettings
-from flowgolf.train.groups import group_of
-from flowgolf.train.muon import Muon
+from flowgolf.model.gpt import GPT
+from flowgolf.model.settings import ModelSettings
+from flowgolf.train.optimisers.muon import Muon
 
 
 def matrices(dim: int, layers: int) -> list[torch.nn.Parameter]:
@@ -21,7 +21,7 @@ def matrices(dim: int, layers: int) -> list[torch.nn.Parameter]:
         )
     )
     gpt.init_weights(0)
-    weights = [weight for name, weight in gpt.named_parameters() if group_of(name, weight) == "matrices"]
+    weights = [weight for name, weight in gpt.named_parameters() if gpt.known[name].role.group == "matrices"]
     for weight in weights:
         weight.grad = torch.randn_like(weight)
     return weights

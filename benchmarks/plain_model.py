@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from flowgolf.model import GPT
 from flowgolf.model.attention import Attention
-from flowgolf.model.gpt import Block
+from flowgolf.model.gpt import GPT, Block
 
 Tables = tuple[Tensor, Tensor]
 
@@ -46,10 +45,10 @@ def head(gpt: GPT, x: Tensor) -> Tensor:
 def embed(gpt: GPT, input_ids: Tensor) -> Tensor:
     """The blocks' input, (batch, time, dim)."""
     x = gpt.tok_emb(input_ids)
-    if gpt.bigram is not None:
+    if gpt.settings.bigram is not None:
         x = x + gpt.bigram(input_ids)
     x = F.rms_norm(x, x.shape[-1:])
-    if gpt.smear is None:
+    if not gpt.settings.smear:
         return x
     gate = torch.sigmoid(gpt.smear.gate)
     return (1 - gate) * x + gate * torch.cat((torch.zeros_like(x[:, :1]), x[:, :-1]), dim=1)
@@ -79,8 +78,9 @@ def attend(attn: Attention, x: Tensor, v0: Tensor | None, tables: Tables) -> tup
     if attn.xsa:
         direction = F.normalize(v, dim=-1).repeat_interleave(attn.heads // attn.kv_heads, dim=2)
         y = y - (y * direction).sum(-1, keepdim=True) * direction
-    if attn.attn_gate is not None:
-        y = y * torch.sigmoid(attn.attn_gate(x)).unsqueeze(-1)
+    if attn.parts:
+        gate = attn.attn_gate
+        y = y * torch.sigmoid(F.linear(x, gate.weight, gate.bias)).unsqueeze(-1)
     return attn.proj(y.reshape(batch, time, -1)), raw_v
 
 

@@ -21,10 +21,11 @@ import plain_model
 import torch
 import yaml
 
-from flowgolf.model import GPT, ModelSettings
+from flowgolf.model.gpt import GPT
+from flowgolf.model.settings import ModelSettings
 from flowgolf.train.clipping import clip_gradients
 from flowgolf.train.ema import EMA
-from flowgolf.train.groups import group_of, optimizers
+from flowgolf.train.groups import optimizers
 from flowgolf.train.settings import TrainSettings
 from flowgolf.train.speed import flops_per_token, peak_memory_bytes
 
@@ -41,7 +42,7 @@ class Ours:
 
     def __init__(self, gpt: GPT) -> None:
         self.gpt = gpt
-        self.optimizers = optimizers(gpt, TrainSettings())
+        self.optimizers = list(optimizers(gpt, TrainSettings()).values())
         self.average = EMA(gpt, DECAY)
 
     def loss(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -63,7 +64,7 @@ class Plain(Ours):
         self.gpt = gpt
         groups = defaultdict(list)
         for name, weight in gpt.named_parameters():
-            groups[group_of(name, weight) == "matrices"].append(weight)
+            groups[gpt.known[name].role.group == "matrices"].append(weight)
         rest = torch.optim.AdamW(groups[False], lr=0.03, betas=(0.9, 0.95), weight_decay=0.04, foreach=False)
         self.optimizers = (torch.optim.Muon(groups[True], lr=0.025, weight_decay=0.04), rest)
         self.average = [weight.detach().clone() for weight in gpt.parameters()]

@@ -13,8 +13,8 @@ from evaluate.small_study import SmallStudy, small_study
 from flowgolf.data.byte_count import ByteTable
 from flowgolf.evaluate.settings import LegalTTTSettings, SlidingSettings
 from flowgolf.evaluate.trials import TokenArray
-from flowgolf.model import ModelSettings
 from flowgolf.model.gpt import GPT
+from flowgolf.model.settings import ModelSettings
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

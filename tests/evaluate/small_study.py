@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
 from flowgolf.data.settings import SplitEveryKth, TextData, TokenizerSettings
 from flowgolf.data.tokenizer import tokenizer
@@ -15,8 +14,9 @@ from flowgolf.data.tokens import tokens
 from flowgolf.evaluate.settings import LegalTTTSettings, SlidingSettings
 from flowgolf.export.artifact import export
 from flowgolf.export.settings import ExportSettings
-from flowgolf.model import ModelSettings
+from flowgolf.model.checkpoint import save_weights
 from flowgolf.model.gpt import GPT
+from flowgolf.model.settings import ModelSettings
 
 VOCAB_SIZE = 300
 SEQ_LEN = 32
@@ -77,6 +77,6 @@ def make_artifact(path: Path, seed: int = 0, **changes: Any) -> Path:
         for weight in gpt.parameters():
             weight.add_(torch.randn(weight.shape, generator=generator), alpha=0.1)
     checkpoint = path.with_suffix(".safetensors")
-    save_file(dict(gpt.state_dict()), checkpoint, metadata={"model": settings.model_dump_json()})
+    save_weights(checkpoint, gpt)
     export(checkpoint, ExportSettings(passthrough_max_elements=200, code_bytes=0), path, path.with_suffix(".json"))
     return path

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from flowgolf.evaluate.checks import one_forward_pass
-from flowgolf.model import GPT, ModelSettings
+from flowgolf.model.gpt import GPT
+from flowgolf.model.settings import ModelSettings
 
 
 @pytest.mark.parametrize("num_tokens", [3, 17, 50, 129, 257])

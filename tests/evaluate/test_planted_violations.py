@@ -26,6 +26,7 @@ from flowgolf.evaluate.trials import sample_of, short_slides
 from flowgolf.evaluate.verify import RULES, Evidence, verify
 from flowgolf.files import sha256
 from flowgolf.model.gpt import GPT, TrainingLoss
+from flowgolf.model.head import squashed_logits
 from flowgolf.scoring.ledger import Event, Ledger
 from flowgolf.scoring.score import TokenStream, total
 from flowgolf.scoring.slide import score_batch, slide, windows_of
@@ -84,7 +85,8 @@ class ScoresAnotherWay(GPT):
     """A model that trains with one temperature and is scored with another."""
 
     def token_losses(self, input_ids: Tensor, target_ids: Tensor, last: int | None = None) -> Tensor:
-        logits = 0.9 * self.logits(input_ids, last)
+        softcap = self.settings.softcap
+        logits = 0.9 * softcap * squashed_logits(self.hidden(input_ids, last), self.tok_emb.weight, softcap)
         targets = target_ids if last is None else target_ids[:, -last:]
         return torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(
             targets.shape

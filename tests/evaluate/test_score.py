@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from evaluate.conftest import Golden
-from flowgolf.model import ModelSettings
 from flowgolf.model.gpt import GPT
+from flowgolf.model.settings import ModelSettings
 from flowgolf.scoring.slide import batch_windows, slide
 
 

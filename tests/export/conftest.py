@@ -1,20 +1,29 @@
 """A small checkpoint with every kind of tensor, and files made from it."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from flowgolf.export.artifact import export
 from flowgolf.export.settings import ExportSettings
+from flowgolf.model import weights_file
+from flowgolf.model.roles import Stored, to_text
 
 NUM_LAYERS = 3
+CONTROLS = ("skip_weights", "native_flow.gate", "smear.gate")
 MODEL = {"layers": NUM_LAYERS, "dim": 16, "vocab_size": 32}
+
+
+def stored(name: str) -> Stored:
+    """What a model with these tensors would say of one."""
+    if name.startswith("blocks."):
+        _, block, label, *_ = name.split(".")
+        return Stored("block", label, int(block))
+    return Stored("control" if name in CONTROLS else "int8", name.partition(".")[0], None)
 
 
 @pytest.fixture
@@ -39,7 +48,7 @@ def save(tmp_path: Path) -> Callable[[dict[str, Tensor]], Path]:
 
     def write(tensors: dict[str, Tensor]) -> Path:
         path = tmp_path / "model.safetensors"
-        save_file(tensors, path, metadata={"model": json.dumps(MODEL)})
+        weights_file.save(path, tensors, to_text(MODEL, {name: stored(name) for name in tensors}))
         return path
 
     return write

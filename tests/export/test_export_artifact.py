@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,26 @@ from torch import Tensor
 from flowgolf.export.artifact import read_checkpoint
 from flowgolf.export.dequantize import dequantize
 from flowgolf.export.plan import match_plan
-from flowgolf.export.quantize import quantize_int8, quantize_rows
+from flowgolf.export.quantize import quantise
 from flowgolf.export.unpack import load
 from flowgolf.files import write_json
+from flowgolf.model import weights_file
+from flowgolf.model.roles import Stored, to_text
 
 Weights = dict[str, Tensor]
 RunExport = Callable[..., tuple[dict[str, Any], Path]]
+
+
+def block_kinds(path: Path) -> list[str]:
+    """The one storage of each block's matrices."""
+    kinds = load(path).kinds
+    of_blocks = [{kind for name, kind in kinds.items() if name.startswith(f"blocks.{block}.")} for block in range(3)]
+    return [kind for (kind,) in of_blocks]
+
+
+def assert_dequantised(stored: Tensor, weight: Tensor, bits: int) -> None:
+    quantised = quantise(weight, bits)
+    assert torch.equal(stored, dequantize(quantised.q, quantised.scale))
 
 
 @pytest.mark.parametrize("codec", ["zstd", "range"])
@@ -27,7 +42,7 @@ def test_an_artifact_gives_back_the_dequantised_weights(codec: str, weights: Wei
     _, path = run_export(weights, codec=codec, plan={1: 5})
     artifact = load(path)
     assert artifact.model == {"layers": 3, "dim": 16, "vocab_size": 32}
-    assert artifact.plan == {0: 6, 1: 5, 2: 6}
+    assert block_kinds(path) == ["int6", "int5", "int6"]
     assert {name: tensor.shape for name, tensor in artifact.tensors.items()} == {
         name: tensor.shape for name, tensor in weights.items()
     }
@@ -36,9 +51,9 @@ def test_an_artifact_gives_back_the_dequantised_weights(codec: str, weights: Wei
         if kind in ("float16", "float32"):
             assert torch.equal(stored, weights[name].half().float() if kind == "float16" else weights[name])
         elif kind == "int8":
-            assert torch.equal(stored, dequantize(*quantize_int8(weights[name])))
+            assert_dequantised(stored, weights[name], 8)
         else:
-            assert torch.equal(stored, dequantize(*quantize_rows(weights[name], int(kind[-1]))))
+            assert_dequantised(stored, weights[name], int(kind[-1]))
     assert set(artifact.kinds.values()) == {"float16", "float32", "int5", "int6", "int8"}
 
 
@@ -70,6 +85,10 @@ def test_every_tensor_has_a_row_with_its_error(weights: Weights, run_export: Run
         assert row["mse"] == pytest.approx(error)
         assert row["bytes"] >= row["entropy_bytes"] * 0.9
         assert row["elements"] == math.prod(row["shape"])
+        assert row["label"] in row["name"]
+    assert {row["label"] for row in record["tensors"]} == {
+        "attn", "mlp", "tok_emb", "skip_weights", "native_flow", "ttt_refiner", "smear",
+    }  # fmt: skip
 
 
 def test_clipping_shows_as_clip_loss(weights: Weights, run_export: RunExport) -> None:
@@ -87,7 +106,7 @@ def test_the_search_downgrades_no_more_blocks_than_it_must(weights: Weights, run
     assert sizes == sorted(sizes, reverse=True)
     record, path = run_export(weights, cap_bytes=sizes[1])
     assert record["int5_layers"] == [1]
-    assert load(path).plan == {0: 6, 1: 5, 2: 6}
+    assert block_kinds(path) == ["int6", "int5", "int6"]
     assert [attempt["int5_layers"] for attempt in record["attempts"][:5]] == [[], [], [], [], [1]]
     assert [attempt["fits"] for attempt in record["attempts"]][-2:] == [False, True]
 
@@ -151,17 +170,23 @@ def test_weights_beyond_float16_are_refused_by_name(weights: Weights, run_export
 
 def test_foreign_checkpoints_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
+    text = to_text({}, {"a": Stored("int8", "a", None)})
     path.write_bytes(b"no checkpoint")
     with pytest.raises(ValueError, match=r"model\.safetensors: not a safetensors checkpoint"):
         read_checkpoint(path)
-    save_file({"a": torch.zeros(2)}, path)
-    with pytest.raises(ValueError, match="carries no model settings"):
-        read_checkpoint(path)
-    save_file({"a": torch.zeros(0, 4)}, path, metadata={"model": "{}"})
+    weights_file.save(path, {"a": torch.zeros(0, 4)}, text)
     with pytest.raises(ValueError, match=r"a of shape \[0, 4\] holds no weights"):
         read_checkpoint(path)
-    save_file({"a": torch.zeros(2, dtype=torch.int64)}, path, metadata={"model": "{}"})
+    weights_file.save(path, {"a": torch.zeros(2, dtype=torch.int64)}, text)
     with pytest.raises(ValueError, match=r"a holds torch\.int64; weights are floating point"):
+        read_checkpoint(path)
+
+
+def test_a_checkpoint_of_an_older_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_file({"a": torch.zeros(2)}, path, metadata={"model": "{}"})
+    message = f"{path}: the checkpoint does not say how its weights are to be stored; one of an older version is of no "
+    with pytest.raises(ValueError, match=re.escape(f"{message}more use: delete {tmp_path} and train again")):
         read_checkpoint(path)
 
 

@@ -7,29 +7,24 @@ import pytest
 import torch
 
 from flowgolf.export.dequantize import dequantize
-from flowgolf.export.quantize import kind_of, quantise, quantize_int8, quantize_rows, row_quantile
+from flowgolf.export.quantize import kind_of, quantise, row_quantile
+from flowgolf.model.roles import Storage
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "quantize.npz")
 WEIGHT = torch.from_numpy(GOLDEN["weight"])
 
 
-@pytest.mark.parametrize("bits", [5, 6])
+@pytest.mark.parametrize("bits", [5, 6, 8])
 def test_rows_equal_the_published_integers_and_scales(bits: int) -> None:
-    q, scale = quantize_rows(WEIGHT, bits)
-    assert np.array_equal(q, GOLDEN[f"int{bits}_q"])
-    assert np.array_equal(scale, GOLDEN[f"int{bits}_scale"])
-
-
-def test_int8_equals_the_published_integers_and_scales() -> None:
-    q, scale = quantize_int8(WEIGHT)
-    assert np.array_equal(q, GOLDEN["int8_q"])
-    assert np.array_equal(scale, GOLDEN["int8_scale"])
+    quantised = quantise(WEIGHT, bits)
+    assert np.array_equal(quantised.q, GOLDEN[f"int{bits}_q"])
+    assert np.array_equal(quantised.scale, GOLDEN[f"int{bits}_scale"])
 
 
 def test_dequantised_weights_are_exact_products() -> None:
-    q, scale = quantize_rows(WEIGHT, 6)
-    exact = q.double() * scale.double()[:, None]
-    assert torch.equal(dequantize(q, scale).double(), exact)
+    quantised = quantise(WEIGHT, 6)
+    exact = quantised.q.double() * quantised.scale.double()[:, None]
+    assert torch.equal(dequantize(quantised.q, quantised.scale).double(), exact)
 
 
 @pytest.mark.parametrize("bits", [5, 6, 8])
@@ -53,8 +48,8 @@ def test_clip_search_never_loses_to_the_maximum_and_wins_on_an_outlier() -> None
     weight[0, 7] = 9.0
     errors = {}
     for clip in ("max", "search"):
-        q, scale = quantize_rows(weight, 5, clip=clip)
-        errors[clip] = (weight - dequantize(q, scale)).square().sum(dim=1)
+        quantised = quantise(weight, 5, clip=clip)
+        errors[clip] = (weight - dequantize(quantised.q, quantised.scale)).square().sum(dim=1)
     assert (errors["search"] <= errors["max"]).all()
     assert errors["search"][0] < 0.9 * errors["max"][0]
 
@@ -68,18 +63,15 @@ def test_row_quantile_is_that_of_torch(columns: int, quantile: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "shape", "kind"),
+    ("storage", "num_elements", "kind"),
     [
-        ("blocks.0.mlp.fc.weight", (8, 8), "float16"),
-        ("blocks.0.mlp.fc.weight", (8, 9), "int6"),
-        ("blocks.10.attn.c_q.weight", (9, 9), "int6"),
-        ("blocks.0.attn.attn_gate.weight", (9, 9), "float32"),
-        ("skip_weights", (9, 9), "float32"),
-        ("tok_emb.weight", (9, 9), "int8"),
-        ("bigram.proj.weight", (9, 9), "int8"),
-        ("native_flow.v_in.bias", (81,), "int8"),
-        ("ttt_refiner.W1", (3, 5, 5), "int8"),
+        ("block", 64, "float16"),
+        ("block", 65, "int6"),
+        ("control", 64, "float16"),
+        ("control", 65, "float32"),
+        ("int8", 64, "float16"),
+        ("int8", 65, "int8"),
     ],
 )
-def test_storage_follows_name_and_size(name: str, shape: tuple[int, ...], kind: str) -> None:
-    assert kind_of(name, torch.zeros(shape), passthrough_max_elements=64) == kind
+def test_storage_follows_role_and_size(storage: Storage, num_elements: int, kind: str) -> None:
+    assert kind_of(storage, num_elements, passthrough_max_elements=64) == kind

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from flowgolf.model import GPT, ModelSettings
+from flowgolf.model.gpt import GPT
+from flowgolf.model.head import squashed_logits
+from flowgolf.model.settings import ModelSettings
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -112,6 +114,17 @@ def busy_gpt() -> Callable[[ModelSettings], GPT]:
         return gpt
 
     return build
+
+
+@pytest.fixture(scope="session")
+def logits_of() -> Callable[..., torch.Tensor]:
+    """Logits (batch, time or last, vocab) of a model."""
+
+    def logits(gpt: GPT, input_ids: torch.Tensor, last: int | None = None) -> torch.Tensor:
+        weight = gpt.tok_emb.weight if gpt.lm_head is None else gpt.lm_head.weight
+        return gpt.settings.softcap * squashed_logits(gpt.hidden(input_ids, last), weight, gpt.settings.softcap)
+
+    return logits
 
 
 @pytest.fixture(scope="session")

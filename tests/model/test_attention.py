@@ -72,7 +72,7 @@ def test_xsa_leaves_nothing_along_the_own_value():
     torch.testing.assert_close(along, (y - left).norm(dim=-1) * repeated.norm(dim=-1))
 
 
-def test_value_residual_mixes_the_first_blocks_values(tiny, busy_gpt, token_ids):
+def test_value_residual_mixes_the_first_blocks_values(tiny, busy_gpt, token_ids, logits_of):
     gpt = busy_gpt(tiny())
     ids = token_ids(1, 6)
     with torch.no_grad():
@@ -80,10 +80,10 @@ def test_value_residual_mixes_the_first_blocks_values(tiny, busy_gpt, token_ids)
             block.attn.vr_lambda.copy_(torch.tensor([0.0, 1.0]))  # all of its own value: as if there were no mixing
     plain = busy_gpt(tiny(value_residual=False))
     plain.load_state_dict({name: w for name, w in gpt.state_dict().items() if "vr_lambda" not in name})
-    torch.testing.assert_close(gpt.logits(ids), plain.logits(ids))
+    torch.testing.assert_close(logits_of(gpt, ids), logits_of(plain, ids))
     with torch.no_grad():
         gpt.blocks[0].attn.vr_lambda.fill_(9.0)  # the first block uses its own values unmixed
-        unmoved = gpt.logits(ids)
+        unmoved = logits_of(gpt, ids)
         gpt.blocks[1].attn.vr_lambda.fill_(0.5)
-    torch.testing.assert_close(unmoved, plain.logits(ids))
-    assert (gpt.logits(ids) - unmoved).abs().max() > 1e-3
+    torch.testing.assert_close(unmoved, logits_of(plain, ids))
+    assert (logits_of(gpt, ids) - unmoved).abs().max() > 1e-3

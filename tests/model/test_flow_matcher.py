@@ -1,16 +1,16 @@
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from flowgolf.model.flow_matcher import FlowMatcher, draws
 from flowgolf.model.initial import Streams
-from flowgolf.model.settings import FlowMatcherSettings
+from flowgolf.model.parts.flow_matcher import FlowMatcher, FlowMatcherSettings, draws
 
 
 def started(dim=64, **settings):
-    matcher = FlowMatcher(FlowMatcherSettings(**settings), dim)
+    matcher = FlowMatcher(FlowMatcherSettings(**settings), SimpleNamespace(dim=dim))
     with torch.no_grad():
         matcher.start(Streams(0, "native_flow"))
     return matcher

@@ -1,14 +1,15 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 
-from flowgolf.model.flow_refiner import FlowRefiner
 from flowgolf.model.initial import Streams
-from flowgolf.model.settings import FlowRefinerSettings
+from flowgolf.model.parts.flow_refiner import FlowRefiner, FlowRefinerSettings
 
 
 @torch.no_grad()
 def started(init):
-    refiner = FlowRefiner(FlowRefinerSettings(latent_dim=16, hidden_dim=24, init=init), dim=64)
+    refiner = FlowRefiner(FlowRefinerSettings(latent_dim=16, hidden_dim=24, init=init), SimpleNamespace(dim=64))
     refiner.start(Streams(0, "flow_refiner"))
     return refiner
 

@@ -5,8 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowgolf.model import GPT, ModelSettings
+from flowgolf.model.gpt import GPT
 from flowgolf.model.head import head_losses
+from flowgolf.model.settings import ModelSettings
 from flowgolf.train.clipping import clip_gradients
 from flowgolf.train.groups import optimizers
 from flowgolf.train.settings import TrainSettings
@@ -45,19 +46,19 @@ def test_any_combination_of_parts_trains_and_scores(switches, last, tiny, busy_g
     assert loss.cross_entropy.item() == pytest.approx(losses.mean().item(), abs=1e-5)
     torch.testing.assert_close(gpt.token_losses(inputs, targets, last=last), losses[:, -last:], rtol=0, atol=1e-5)
     assert gpt.hidden(inputs).shape == (2, 20, 32)
-    muon, adamw = optimizers(gpt, TrainSettings())
+    muon, adamw = optimizers(gpt, TrainSettings()).values()
     muon.step()
     adamw.step()
     assert gpt.training_loss(inputs, targets, torch.Generator().manual_seed(0)).total.item() < loss.total.item()
 
 
 @pytest.mark.parametrize("changed", [1, 7, 8, 13, 19])
-def test_changing_the_future_never_changes_the_past(changed, tiny, every_part, busy_gpt, token_ids):
+def test_changing_the_future_never_changes_the_past(changed, tiny, every_part, busy_gpt, token_ids, logits_of):
     gpt = busy_gpt(tiny(**every_part))
     before, after = token_ids(3, 20), token_ids(3, 20)
     after[:, changed:] = token_ids(3, 20, seed=1)[:, changed:]
     with torch.no_grad():
-        old, new = gpt.logits(before), gpt.logits(after)
+        old, new = logits_of(gpt, before), logits_of(gpt, after)
     assert torch.equal(old[:, :changed], new[:, :changed])
     assert not torch.equal(old[:, changed], new[:, changed])
 
@@ -115,32 +116,32 @@ def test_last_positions_alone_reach_the_head_and_the_last_mlp(parts, tiny, busy_
     assert seen == {"mlp": last_block, "queries": last_block, "head": 3}
 
 
-def test_hidden_and_logits_agree(tiny, every_part, busy_gpt, token_ids):
+def test_hidden_and_logits_agree(tiny, every_part, busy_gpt, token_ids, logits_of):
     gpt = busy_gpt(tiny(**every_part))
     ids = token_ids(2, 20)
     expected = 30 * torch.tanh(gpt.hidden(ids) @ gpt.tok_emb.weight.T / 30)
-    torch.testing.assert_close(gpt.logits(ids), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(logits_of(gpt, ids), expected, rtol=0, atol=1e-5)
 
 
-def test_logit_scale_multiplies_the_final_hidden_state(tiny, every_part, busy_gpt, token_ids):
+def test_logit_scale_multiplies_the_final_hidden_state(tiny, every_part, busy_gpt, token_ids, logits_of):
     plain, scaled = (GPT(tiny(**{**every_part, "logit_scale": on})) for on in (False, True))
     plain.init_weights(0)
     scaled.init_weights(0)
     ids = token_ids(2, 20)
-    assert scaled.logit_scale.shape == ()
-    assert torch.equal(scaled.logits(ids), plain.logits(ids))
+    assert scaled.logit_scale.scale.shape == ()
+    assert torch.equal(logits_of(scaled, ids), logits_of(plain, ids))
     with torch.no_grad():
-        scaled.logit_scale.fill_(3.0)
+        scaled.logit_scale.scale.fill_(3.0)
     torch.testing.assert_close(scaled.hidden(ids), 3 * plain.hidden(ids))
 
 
-def test_untied_head_has_its_own_weights(tiny, token_ids):
+def test_untied_head_has_its_own_weights(tiny, token_ids, logits_of):
     gpt = GPT(tiny(tied_head=False))
     gpt.init_weights(0)
     assert gpt.state_dict()["lm_head.weight"].shape == (96, 32)
     with torch.no_grad():
         gpt.lm_head.weight.zero_()
-    assert gpt.logits(token_ids(1, 5)).abs().max() == 0
+    assert logits_of(gpt, token_ids(1, 5)).abs().max() == 0
 
 
 def test_auxiliary_loss_follows_the_generator_and_can_be_left_out(tiny, every_part, busy_gpt, token_ids):
@@ -166,14 +167,14 @@ def test_weights_first_used_for_scoring_can_be_trained(tiny, busy_gpt, token_ids
     assert gpt.tok_emb.weight.grad.abs().max() > 0
 
 
-def test_bfloat16_autocast_stays_near_float32(tiny, every_part, busy_gpt, token_ids):
+def test_bfloat16_autocast_stays_near_float32(tiny, every_part, busy_gpt, token_ids, logits_of):
     gpt = busy_gpt(tiny(**every_part))
     ids = token_ids(2, 21)
     inputs, targets = ids[:, :-1], ids[:, 1:]
     exact = gpt.training_loss(inputs, targets, torch.Generator().manual_seed(0))
     with torch.autocast("cpu", torch.bfloat16):
         rounded = gpt.training_loss(inputs, targets, torch.Generator().manual_seed(0))
-        assert gpt.logits(inputs).dtype == torch.float32
+        assert logits_of(gpt, inputs).dtype == torch.float32
     rounded.total.backward()
     for name in ("cross_entropy", "auxiliary"):
         assert getattr(rounded, name).item() == pytest.approx(getattr(exact, name).item(), rel=0.05)
@@ -206,7 +207,7 @@ def trained(model_settings, ids, close_gate):
     if close_gate:
         with torch.no_grad():
             gpt.native_flow.gate.fill_(-200.0)
-    muon, adamw = optimizers(gpt, TrainSettings())
+    muon, adamw = optimizers(gpt, TrainSettings()).values()
     for step in range(20):
         loss = gpt.training_loss(ids[step, :, :-1], ids[step, :, 1:], torch.Generator().manual_seed(step))
         loss.total.backward()

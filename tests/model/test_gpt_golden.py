@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from flowgolf.model import GPT, ModelSettings
+from flowgolf.model.gpt import GPT
+from flowgolf.model.settings import ModelSettings
 
 MODELS = [
     "base",
@@ -42,10 +43,10 @@ def worst_gradient(gpt, arrays):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_logits_and_loss(name, golden, golden_gpt):
+def test_logits_and_loss(name, golden, golden_gpt, logits_of):
     arrays, gpt = golden(f"model_{name}"), golden_gpt(name)
     inputs, targets = torch.from_numpy(arrays["input_ids"]), torch.from_numpy(arrays["target_ids"])
-    logits, losses = gpt.logits(inputs).detach(), gpt.token_losses(inputs, targets).detach()
+    logits, losses = logits_of(gpt, inputs).detach(), gpt.token_losses(inputs, targets).detach()
     np.testing.assert_allclose(logits, arrays["logits"], rtol=0, atol=1e-5)
     assert losses.shape == targets.shape
     assert losses.dtype == torch.float32
@@ -63,7 +64,7 @@ def test_gradients_of_the_base(golden, golden_gpt):
 def test_training_loss_and_gradients_with_flow_matcher(golden, golden_gpt, monkeypatch):
     arrays, gpt = golden("model_nfm"), golden_gpt("nfm")
     given = torch.from_numpy(arrays["cfm_t"]), torch.from_numpy(arrays["cfm_z"])
-    monkeypatch.setattr("flowgolf.model.gpt.draws", lambda *_: given)
+    monkeypatch.setattr("flowgolf.model.parts.flow_matcher.draws", lambda *_: given)
     inputs, targets = torch.from_numpy(arrays["input_ids"]), torch.from_numpy(arrays["target_ids"])
     loss = gpt.training_loss(inputs, targets)
     np.testing.assert_allclose(loss.total.detach(), arrays["train_loss"], rtol=0, atol=1e-6)

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from flowgolf.model import ModelSettings
+from flowgolf.model.settings import ModelSettings
 
 
 @pytest.mark.parametrize(

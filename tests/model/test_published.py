@@ -5,7 +5,7 @@ import pytest
 import torch
 import zstandard
 
-from flowgolf.model import GPT
+from flowgolf.model.gpt import GPT
 from flowgolf.model.published import read
 
 

@@ -1,14 +1,15 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from flowgolf.model.initial import Streams
-from flowgolf.model.settings import TTTLinearSettings
-from flowgolf.model.ttt_linear import TTTLinear
+from flowgolf.model.parts.ttt_linear import TTTLinear, TTTLinearSettings
 
 
 @pytest.fixture
 def refiner():
-    refiner = TTTLinear(TTTLinearSettings(heads=2, mini_batch=4, base_lr=0.7), dim=12)
+    refiner = TTTLinear(TTTLinearSettings(heads=2, mini_batch=4, base_lr=0.7), SimpleNamespace(dim=12))
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for weight in refiner.parameters():
@@ -53,7 +54,7 @@ def test_a_tail_shorter_than_a_mini_batch_gets_zero(refiner, time, read):
 
 
 def test_starts_as_no_correction():
-    refiner = TTTLinear(TTTLinearSettings(heads=2, mini_batch=4), dim=64)
+    refiner = TTTLinear(TTTLinearSettings(heads=2, mini_batch=4), SimpleNamespace(dim=64))
     with torch.no_grad():
         refiner.start(Streams(0, "ttt_refiner"))
     assert refiner(torch.randn(1, 8, 64)).abs().max() == 0

@@ -8,7 +8,7 @@ import sentencepiece as spm
 
 from flowgolf.data.shards import write_shard
 from flowgolf.files import sha256
-from flowgolf.model.settings import BigramSettings, FlowMatcherSettings, ModelSettings
+from flowgolf.model.settings import ModelSettings
 from flowgolf.train.settings import TrainSettings
 
 VOCAB = 320
@@ -59,7 +59,7 @@ def model_settings(vocab_size):
     """Two narrow blocks with the flow matcher on."""
     return ModelSettings(
         vocab_size=vocab_size, seq_len=16, layers=2, dim=16, heads=2, kv_heads=1, mlp_ratio=2, rope_dims=4,
-        xsa_layers=2, bigram=BigramSettings(buckets=32, dim=8), flow_matcher=FlowMatcherSettings(hidden_dim=8),
+        xsa_layers=2, bigram={"buckets": 32, "dim": 8}, flow_matcher={"hidden_dim": 8},
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from flowgolf.resume import read
 from flowgolf.train import launch
 from flowgolf.train.distributed import LostContactError, Ranks, exchange
-from flowgolf.train.muon import newton_schulz
+from flowgolf.train.optimisers.muon import newton_schulz
 from flowgolf.train.rank import errors, leave_error
 from flowgolf.train.settings import TrainSettings
 from trainings import LABEL, result, run, training_run
@@ -183,7 +183,7 @@ def test_alone_nothing_is_exchanged():
     assert tensor.tolist() == [1, 1]
     assert Ranks().largest([1.5], torch.device("cpu")) == [1.5]
     matrices = torch.randn(2, 3, 4)
-    assert torch.equal(Ranks().orthogonalise(matrices), newton_schulz(matrices))
+    assert torch.equal(Ranks().spread(newton_schulz, matrices), newton_schulz(matrices))
 
 
 def test_a_broken_exchange_says_that_contact_is_lost():

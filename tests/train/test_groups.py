@@ -2,9 +2,11 @@ import math
 
 import pytest
 import torch
+from pydantic import ValidationError
 
-from flowgolf.model import GPT, ModelSettings
-from flowgolf.train.groups import group_of, optimizers, set_rates
+from flowgolf.model.gpt import GPT
+from flowgolf.model.settings import ModelSettings
+from flowgolf.train.groups import optimizers, set_rates, tensor_facts
 from flowgolf.train.settings import TrainSettings
 
 MEMBERS = {
@@ -49,13 +51,14 @@ def gpt():
 
 
 def test_members_of_each_group(gpt):
-    for name, weight in gpt.named_parameters():
+    for name, facts in tensor_facts(gpt, TrainSettings()).items():
         expected = "rest" if name.startswith(PARTS) else MEMBERS[name.replace("blocks.1.", "blocks.0.")]
-        assert group_of(name, weight) == expected, name
+        assert facts["group"] == expected, name
+        assert facts["optimizer"] == ("muon" if expected == "matrices" else "adamw"), name
 
 
 def test_every_parameter_has_one_optimiser_and_its_rate(gpt):
-    muon, adamw = optimizers(gpt, TrainSettings())
+    muon, adamw = optimizers(gpt, TrainSettings()).values()
     groups = [*muon.param_groups, *adamw.param_groups]
     ids = [id(weight) for group in groups for weight in group["params"]]
     assert sorted(ids) == sorted(id(weight) for weight in gpt.parameters())
@@ -65,16 +68,46 @@ def test_every_parameter_has_one_optimiser_and_its_rate(gpt):
 
 
 def test_rates_scale_the_full_ones(gpt):
-    muon, adamw = optimizers(gpt, TrainSettings(matrix_lr=0.2, embedding_lr=0.4, scalar_lr=0.8))
-    for multiplier in (0.5, 0.25):
-        set_rates(muon, adamw, multiplier, momentum=0.9 + multiplier / 10)
-    assert [group["lr"] for group in (*muon.param_groups, *adamw.param_groups)] == [0.05, 0.1, 0.2]
-    assert muon.param_groups[0]["momentum"] == 0.925
+    settings = TrainSettings(matrix_lr=0.2, embedding_lr=0.4, scalar_lr=0.8, muon_momentum_warmup_steps=10)
+    made = optimizers(gpt, settings)
+    for step, multiplier in ((3, 0.5), (5, 0.25)):
+        figures = set_rates(made, settings, step, multiplier)
+    groups = [group for optimizer in made.values() for group in optimizer.param_groups]
+    assert [group["lr"] for group in groups] == [0.05, 0.1, 0.2]
+    assert figures == {"momentum": pytest.approx((0.92 + 0.99) / 2)}
+
+
+def test_a_schedule_is_its_optimisers_own(gpt):
+    """Muon's momentum reaches Muon's groups and no others, whichever groups those are."""
+    settings = TrainSettings(matrix_optimizer="adamw", embedding_optimizer="muon")
+    made = optimizers(gpt, settings)
+    assert set_rates(made, settings, 0, 1.0) == {"momentum": 0.92}
+    assert [group["lr"] for group in made["adamw"].param_groups] == [0.025, 0.025]
+    assert [group["lr"] for group in made["muon"].param_groups] == [0.035]
+    assert made["muon"].param_groups[0]["momentum"] == 0.92
+    assert not any("momentum" in group for group in made["adamw"].param_groups)
+
+
+def test_without_muon_nothing_has_a_momentum(gpt):
+    settings = TrainSettings(matrix_optimizer="adamw")
+    made = optimizers(gpt, settings)
+    assert list(made) == ["adamw"]
+    assert set_rates(made, settings, 0, 0.5) == {}
+
+
+def test_an_unknown_optimiser_is_refused():
+    with pytest.raises(ValidationError, match="scalar_optimizer: 'sgd' is no optimiser; there are adamw, muon"):
+        TrainSettings(scalar_optimizer="sgd")
+
+
+def test_muon_for_what_is_no_matrix_is_refused(gpt):
+    with pytest.raises(ValueError, match=r"Muon updates matrices only, got a parameter of shape \(\)"):
+        optimizers(gpt, TrainSettings(scalar_optimizer="muon"))
 
 
 def test_adamw_follows_the_written_out_formula(gpt):
     gpt.init_weights(0)
-    _, adamw = optimizers(gpt, TrainSettings(scalar_lr=0.03, weight_decay=0.1))
+    adamw = optimizers(gpt, TrainSettings(scalar_lr=0.03, weight_decay=0.1))["adamw"]
     weight = gpt.skip_weights
     expected = weight.detach().double()
     first, second = torch.zeros_like(expected), torch.zeros_like(expected)
@@ -93,7 +126,7 @@ def test_adamw_follows_the_written_out_formula(gpt):
 
 def test_fused_adamw_equals_torchs_plain_loop(gpt):
     gpt.init_weights(0)
-    _, adamw = optimizers(gpt, TrainSettings())
+    adamw = optimizers(gpt, TrainSettings())["adamw"]
     weights = [weight for group in adamw.param_groups for weight in group["params"]]
     copies = [torch.nn.Parameter(weight.detach().clone()) for weight in weights]
     embeddings = len(adamw.param_groups[0]["params"])

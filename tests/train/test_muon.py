@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from flowgolf.train.muon import Muon, newton_schulz
+from flowgolf.train.optimisers.muon import Muon, newton_schulz
 
 
 def random_matrices(count, rows, columns, seed=0):

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from flowgolf.train.schedule import muon_momentum, rate_multiplier, rate_multiplier_in_time
+from flowgolf.train.optimisers.muon import muon_momentum
+from flowgolf.train.schedule import rate_multiplier, rate_multiplier_in_time
 
 
 @pytest.fixture

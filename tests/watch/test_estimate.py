@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flowgolf.evaluate.settings import EvaluateSettings, LegalTTTSettings, SlidingSettings
-from flowgolf.model.settings import FlowMatcherSettings, ModelSettings
+from flowgolf.model.settings import ModelSettings
 from flowgolf.train.settings import TrainSettings
 from flowgolf.watch.estimate import (
     Job,
@@ -21,7 +21,7 @@ from flowgolf.watch.estimate import (
 from flowgolf.watch.rates import A100, H100, PUBLISHED_POSITIONS, Rate, declared_rates, measured_rates, nearest
 from flowgolf.watch.work import adaptation_flops, model_facts, model_flops, scoring_flops, training_flops
 
-PUBLISHED = ModelSettings(flow_matcher=FlowMatcherSettings()).model_dump(mode="json")
+PUBLISHED = ModelSettings(flow_matcher={}).model_dump(mode="json")
 EVALUATE = EvaluateSettings(sliding=SlidingSettings(), legal_ttt=LegalTTTSettings()).model_dump(mode="json")
 SETTINGS = {"model": PUBLISHED, "train": TrainSettings().model_dump(mode="json"), "evaluate": EVALUATE}
 

@@ -7,7 +7,7 @@ from copy import deepcopy
 import pytest
 import torch
 
-from flowgolf.model import GPT
+from flowgolf.model.gpt import GPT
 from flowgolf.study.study import Study
 
 pytestmark = pytest.mark.xdist_group("workflow")

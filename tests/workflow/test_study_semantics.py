@@ -6,6 +6,8 @@ from copy import deepcopy
 import pandas as pd
 import pytest
 
+from flowgolf.study.stages import STAGES
+
 pytestmark = pytest.mark.xdist_group("workflow")
 DRAWN = {"tables": 1, "figures": 1, "page": 1, "report": 1}
 AGGREGATION = {"manifest": 1, **DRAWN}
@@ -40,7 +42,7 @@ def test_afterwards_there_is_nothing_to_do(clone):
     [
         "study.yaml",
         "workflow/scripts/train.py",
-        "workflow/flowgolf/train/muon.py",
+        "workflow/flowgolf/train/optimisers/muon.py",
         "results/tiny/data/data.json",
         "results/tiny/runs/nfm/seed1/train/model.safetensors",
         "results/tiny/runs/nfm/seed1/export/artifact.bin",
@@ -93,7 +95,7 @@ EDITS = [
     ("flowgolf/watch/status.py", "", "\nNEW = 1\n", {}),
     ("flowgolf/study/manifest.py", "", "\nNEW = 1\n", {}),
     # comments and docstrings: nothing
-    ("flowgolf/train/muon.py", '"""', '"""Another word. ', {}),
+    ("flowgolf/train/optimisers/muon.py", '"""', '"""Another word. ', {}),
     ("flowgolf/train/groups.py", "", "\n# a remark\n", {}),
     # report: what is drawn from it
     ("flowgolf/report/pages/evidence.py", "", "\nNEW = 1\n", {"page": 1, "report": 1}),
@@ -106,8 +108,12 @@ EDITS = [
     ("flowgolf/scoring/slide.py", "", "\nNEW = 1\n", SCORED),
     ("flowgolf/export/unpack.py", "", "\nNEW = 1\n", EXPORTED),
     ("flowgolf/scoring/score.py", "", "\nNEW = 1\n", TRAINED),  # training validates with it
-    ("flowgolf/train/muon.py", "3.4445", "3.4444", TRAINED),
+    ("flowgolf/train/optimisers/muon.py", "3.4445", "3.4444", TRAINED),
     ("flowgolf/train/trainer.py", "", "\nNEW = 1\n", TRAINED),
+    # a part of the model: the arms that have it; its settings by their values alone
+    ("flowgolf/model/parts/flow_matcher.py", "", "\nNEW = 1\n", {**dict.fromkeys(STAGES, 3), **AGGREGATION}),
+    ("flowgolf/model/parts/flow_refiner.py", "", "\nNEW = 1\n", {}),
+    ("flowgolf/model/gpt.py", "", "\nNEW = 1\n", TRAINED),
     # what nobody uses yet: nothing
     (
         "flowgolf/train/settings.py",
@@ -135,7 +141,7 @@ def test_what_a_result_was_made_from_is_told_key_by_key_and_file_by_file(clone):
     config = deepcopy(clone.config)
     config["base"]["train"]["steps"] = 7
     clone.write_config(config)
-    edit(clone, "flowgolf/train/muon.py", "3.4445", "3.4444")
+    edit(clone, "flowgolf/train/optimisers/muon.py", "3.4445", "3.4444")
     told = clone.why("nfm", "train")
     assert told.returncode == 1
     assert told.stdout.splitlines()[:3] == [

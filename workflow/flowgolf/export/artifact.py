@@ -1,6 +1,5 @@
 """Rule export: a checkpoint becomes the file that is measured, and `load` reads it back."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,8 @@ from flowgolf.export.record import export_record
 from flowgolf.export.settings import ExportSettings
 from flowgolf.export.unpack import load
 from flowgolf.files import write_json
-from flowgolf.model import weights_file
+from flowgolf.model import roles, weights_file
+from flowgolf.model.roles import Stored
 from flowgolf.running.facts import run_record
 
 
@@ -53,11 +53,14 @@ def export(
     return record
 
 
-def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Model settings and float32 weights of a checkpoint; weights that are not finite are a ValueError."""
-    metadata, tensors = weights_file.load(path)
-    if "model" not in metadata:
-        raise ValueError(f"{path}: the checkpoint carries no model settings (metadata key 'model')")
+def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Stored]]:
+    """Model settings, float32 weights, and how each is stored; weights that are not finite are a ValueError."""
+    text, tensors = weights_file.load(path)
+    if not text:
+        raise ValueError(
+            f"{path}: the checkpoint does not say how its weights are to be stored; one of an older version is of no "
+            f"more use: delete {Path(path).parent} and train again"
+        )
     for name, tensor in tensors.items():
         if not tensor.is_floating_point():
             raise ValueError(f"{path}: {name} holds {tensor.dtype}; weights are floating point")
@@ -66,4 +69,5 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]
         num_bad = int((~tensor.isfinite()).sum())
         if num_bad:
             raise ValueError(f"{path}: {name} has {num_bad} values that are not finite")
-    return json.loads(metadata["model"]), {name: tensor.float() for name, tensor in tensors.items()}
+    model, stored = roles.from_text(text)
+    return model, {name: tensor.float() for name, tensor in tensors.items()}, stored

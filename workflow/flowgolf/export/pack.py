@@ -17,9 +17,10 @@ from flowgolf.export.encode import encode, encoded_bytes
 from flowgolf.export.grouping import arrange, best_grouping, pack_classes, symbol_entropy_bytes
 from flowgolf.export.layout import Grouping, Symbols
 from flowgolf.export.plan import Plan, int5_layers
-from flowgolf.export.quantize import Quantised, block_of, kind_of, quantise
+from flowgolf.export.quantize import Quantised, kind_of, quantise
 from flowgolf.export.range_encode import range_compress
 from flowgolf.export.settings import ExportSettings
+from flowgolf.model.roles import Stored
 
 PLANE_LEVEL = 19  # planes are small: one level serves, and sizes then differ between levels by the weights alone
 
@@ -80,6 +81,8 @@ class Packer:
 
     model: dict[str, Any]
     tensors: dict[str, Tensor]
+    stored: dict[str, Stored]
+    """How the model wants each tensor stored, and what it belongs to."""
     settings: ExportSettings
     packed: dict[tuple[str, int], Packed] = field(default_factory=dict)
     literals: dict[tuple[str, int], bytes] = field(default_factory=dict)
@@ -90,18 +93,20 @@ class Packer:
     def base_kinds(self) -> dict[str, Kind]:
         """Storage of every tensor before any downgrade."""
         limit = self.settings.passthrough_max_elements
-        return {name: kind_of(name, tensor, limit) for name, tensor in self.tensors.items()}
+        return {
+            name: kind_of(self.stored[name].storage, tensor.numel(), limit) for name, tensor in self.tensors.items()
+        }
 
     @property
     def num_layers(self) -> int:
-        """Blocks of the model, from the names of its tensors."""
-        return max((block + 1 for name in self.tensors if (block := block_of(name)) is not None), default=0)
+        """Blocks of the model, as far as they have tensors."""
+        return max((each.block + 1 for each in self.stored.values() if each.block is not None), default=0)
 
     def kinds(self, plan: Plan) -> dict[str, Kind]:
         """Storage of every tensor under a plan."""
         int5 = set(int5_layers(plan))
         return {
-            name: "int5" if kind == "int6" and block_of(name) in int5 else kind
+            name: "int5" if kind == "int6" and self.stored[name].block in int5 else kind
             for name, kind in self.base_kinds.items()
         }
 

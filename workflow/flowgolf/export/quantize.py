@@ -1,18 +1,16 @@
 """From float weights to small integers and back, row by row (docs/spec/export.md, X2 to X6)."""
 
-import re
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from flowgolf.export.dequantize import Kind, as_rows, dequantize
+from flowgolf.model.roles import Storage
 
 INT8_CLIP_QUANTILE = 0.9999984  # docs/spec/export.md, X4: the clip of int8 rows
 SEARCH_QUANTILES = (0.999, 0.9995, 0.9999, 0.99999, 1.0)  # "GPTQ-lite": clips tried for each row
 SMALLEST_HALF = 2.0**-24  # smallest positive float16: keeps a scale above zero without a floor
-BLOCK_MATRIX = re.compile(r"blocks\.(\d+)\.(attn|mlp)\.")
-CONTROL = re.compile(r"gate|scale|lambda|_mix|q_gain|skip_weights")
 
 
 @dataclass(frozen=True)
@@ -27,34 +25,12 @@ class Quantised:
     """float32, one per row: largest magnitude that the grid was made for."""
 
 
-def block_of(name: str) -> int | None:
-    """Block that an attention or MLP tensor belongs to; None for every other tensor."""
-    match = BLOCK_MATRIX.match(name)
-    return int(match[1]) if match else None
-
-
-def kind_of(name: str, tensor: Tensor, passthrough_max_elements: int) -> Kind:
+def kind_of(storage: Storage, num_elements: int, passthrough_max_elements: int) -> Kind:
     """How a tensor is stored before any downgrade: float16 and float32 keep values, int6 and int8 quantise rows."""
-    if tensor.numel() <= passthrough_max_elements:
+    if num_elements <= passthrough_max_elements:
         return "float16"
-    if CONTROL.search(name):
-        return "float32"
-    return "int6" if block_of(name) is not None and tensor.dim() == 2 else "int8"
-
-
-def quantize_rows(weight: Tensor, bits: int, scale_floor: bool = True, clip: str = "max") -> tuple[Tensor, Tensor]:
-    """Integers (int8, shape of `weight`) and scales (float16, per row) of a weight in 5 or 6 bits.
-
-    `clip` is `max` (the row's largest magnitude) or `search` (the quantile with the least squared error).
-    """
-    quantised = quantise(weight, bits, scale_floor, clip)
-    return quantised.q, quantised.scale
-
-
-def quantize_int8(weight: Tensor, scale_floor: bool = True) -> tuple[Tensor, Tensor]:
-    """Integers (int8, shape of `weight`) and scales (float16, per row), clipped at a high quantile of each row."""
-    quantised = quantise(weight, 8, scale_floor)
-    return quantised.q, quantised.scale
+    kinds: dict[Storage, Kind] = {"control": "float32", "block": "int6", "int8": "int8"}
+    return kinds[storage]
 
 
 def quantise(weight: Tensor, bits: int, scale_floor: bool = True, clip: str = "max") -> Quantised:

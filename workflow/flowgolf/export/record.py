@@ -66,7 +66,8 @@ def tensor_record(packer: Packer, name: str, kind: Kind, level: int | None) -> d
     the part of it that lies beyond the clip.
     """
     tensor = packer.tensors[name]
-    facts = {"name": name, "kind": kind, "shape": list(tensor.shape), "elements": tensor.numel()}
+    facts: dict[str, Any] = {"name": name, "label": packer.stored[name].label, "kind": kind}
+    facts |= {"shape": list(tensor.shape), "elements": tensor.numel()}
     if not kind.startswith("int"):
         stored = tensor.half() if kind == "float16" else tensor
         size = stored.numel() * stored.element_size()

@@ -14,8 +14,6 @@ from flowgolf.export.codec import Codec, zstd_decompress
 from flowgolf.export.container import Header, Plane, Span, TensorEntry
 from flowgolf.export.dequantize import Kind, dequantize
 from flowgolf.export.layout import Grouping, Symbols, restore, unpack_classes
-from flowgolf.export.plan import Plan
-from flowgolf.export.quantize import block_of
 from flowgolf.export.range_coder import range_decompress
 
 
@@ -33,16 +31,6 @@ class Artifact:
     """Entropy coder of the integers."""
     kinds: dict[str, Kind]
     """Storage of each tensor."""
-
-    @property
-    def plan(self) -> Plan:
-        """Bits of each block that has quantised matrices."""
-        bits: Plan = {}
-        for name, kind in self.kinds.items():
-            block = block_of(name)
-            if block is not None and kind in ("int5", "int6"):
-                bits[block] = 5 if kind == "int5" else 6
-        return bits
 
 
 def unpack(header: Header, payload: memoryview, sha256: str) -> Artifact:

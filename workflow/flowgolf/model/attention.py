@@ -1,14 +1,18 @@
 """Causal grouped-query attention: partial rotary, value residual, XSA, output gate (docs/spec/model.md, M5)."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from flowgolf.model.chosen import Chosen
 from flowgolf.model.fused import NormRotate, RemoveOwnValue, Tables
-from flowgolf.model.initial import ORTHOGONAL_MIN_SIDE, Part, Streams, linear_
-from flowgolf.model.settings import ModelSettings
+from flowgolf.model.initial import Streams, linear_
+from flowgolf.model.part import Described, Part, acts
+from flowgolf.model.roles import BLOCK_MATRIX, CONTROL
+from flowgolf.model.settings import CoreSettings
 
 ROPE_BASE = 10000.0
 ROPE_BASE_LENGTH = 1024  # the base grows for training lengths beyond this (docs/spec/model.md, M6)
@@ -18,7 +22,7 @@ class Matrices(NamedTuple):
     """An attention's products, with the constant scales before and after it taken in."""
 
     queries: Tensor
-    """(dim [+ heads], dim): queries, then the gates if there are any."""
+    """(dim [+ n], dim): queries, then the rows of the block's parts if there are any."""
     keys_values: Tensor
     """(2 kv_dim, dim)."""
     proj: Tensor
@@ -58,11 +62,18 @@ class Rotary(nn.Module):
         return self._tables[length, device]
 
 
-class Attention(Part):
+class Attention(Described):
     """Attention of block `index`; the first block gives its raw values to the others."""
 
-    def __init__(self, settings: ModelSettings, index: int) -> None:
-        """Blocks count from 0; the last `xsa_layers` of them use XSA."""
+    label = "attention"
+    roles = {
+        **dict.fromkeys(("c_q.weight", "c_k.weight", "c_v.weight", "proj.weight"), BLOCK_MATRIX),
+        "q_gain": CONTROL,
+        "vr_lambda": CONTROL,
+    }
+
+    def __init__(self, settings: CoreSettings, index: int, chosen: Sequence[Chosen]) -> None:
+        """Blocks count from 0; the last `xsa_layers` of them use XSA. Of `chosen` it takes the parts of a block."""
         super().__init__()
         dim, self.heads, self.kv_heads = settings.dim, settings.heads, settings.kv_heads
         self.head_dim = dim // settings.heads
@@ -75,21 +86,22 @@ class Attention(Part):
         self.proj = nn.Linear(dim, dim, bias=False)
         self.q_gain = nn.Parameter(torch.empty(self.heads))
         self.vr_lambda = nn.Parameter(torch.empty(2)) if settings.value_residual else None
-        self.attn_gate = nn.Linear(dim, self.heads) if settings.gated_attention else None
+        self.parts: list[Part] = []
+        for name, kind, own in chosen:
+            if kind.per_block:
+                self.parts.append(kind(own, settings, index))
+                self.add_module(name, self.parts[-1])
+        self.with_rows = [part for part in self.parts if acts(type(part), "query_rows")]
+        self.widths = [dim, *(len(part.query_rows()) if part in self.with_rows else 0 for part in self.parts)]
 
     def start(self, streams: Streams) -> None:
-        """Input matrices by the rule, `proj` 0, gain 1.5, value mix (0.5, 0.5), gate bias 4."""
+        """Input matrices by the rule, `proj` 0, gain 1.5, value mix (0.5, 0.5)."""
         for name in ("c_q", "c_k", "c_v"):
             linear_(self.get_submodule(name).get_parameter("weight"), streams(f"{name}.weight"))
         self.proj.weight.zero_()
         self.q_gain.fill_(1.5)
         if self.vr_lambda is not None:
             self.vr_lambda.fill_(0.5)
-        if self.attn_gate is not None:
-            self.attn_gate.bias.fill_(4.0)
-            self.attn_gate.weight.zero_()
-            if self.heads >= ORTHOGONAL_MIN_SIDE:
-                linear_(self.attn_gate.weight, streams("attn_gate.weight"))
 
     def matrices(self, scale: float, out_scale: Tensor) -> Matrices:
         """The products for an input times `scale` and an output times `out_scale` (dim,).
@@ -97,8 +109,8 @@ class Attention(Part):
         The scales go into the matrices because those are smaller than what they are multiplied with.
         """
         queries = self.c_q.weight
-        if self.attn_gate is not None:
-            queries = torch.cat((queries, self.attn_gate.weight))
+        if self.with_rows:
+            queries = torch.cat((queries, *(part.query_rows() for part in self.with_rows)))
         keys_values = torch.cat((self.c_k.weight, self.c_v.weight))
         return Matrices(scale * queries, scale * keys_values, out_scale[:, None] * self.proj.weight)
 
@@ -109,7 +121,7 @@ class Attention(Part):
 
         x is (batch, time, dim); `v0` the first block's raw values, `extra_v` (batch, time, kv_dim) the value embedding.
         """
-        q, gate = self._queries(tail(x, last), matrices.queries)
+        q, rows = self._queries(tail(x, last), matrices.queries)
         k, raw_v = F.linear(x, matrices.keys_values).chunk(2, dim=-1)
         raw_v = raw_v if extra_v is None else raw_v + extra_v
         k, raw_v = (flat.unflatten(-1, (self.kv_heads, self.head_dim)) for flat in (k, raw_v))
@@ -123,17 +135,14 @@ class Attention(Part):
         y = causal_attention(q, k, v)
         if self.xsa:
             y = RemoveOwnValue.apply(y, tail(v, last).repeat_interleave(self.heads // self.kv_heads, dim=2))
-        if gate is not None:
-            y = y * torch.sigmoid(gate).unsqueeze(-1)
+        for part, products in zip(self.parts, rows, strict=True):
+            y = part.after_attention(y, products)
         return F.linear(y.flatten(2), matrices.proj), raw_v
 
-    def _queries(self, x: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Queries (batch, last, heads, head_dim) and logits of the gates (batch, last, heads) from one product."""
-        both = F.linear(x, matrix)
-        if self.attn_gate is None:
-            return both.unflatten(-1, (self.heads, self.head_dim)), None
-        q, gate = both.split((self.c_q.out_features, self.heads), dim=-1)
-        return q.unflatten(-1, (self.heads, self.head_dim)), gate + self.attn_gate.bias
+    def _queries(self, x: Tensor, matrix: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Queries (batch, last, heads, head_dim) and each part's rows (batch, last, n) from one product."""
+        q, *rows = F.linear(x, matrix).split(self.widths, dim=-1)
+        return q.unflatten(-1, (self.heads, self.head_dim)), rows
 
 
 def tail(x: Tensor, last: int) -> Tensor:

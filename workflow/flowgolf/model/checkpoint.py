@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from flowgolf.model import weights_file
+from flowgolf.model import roles, weights_file
 from flowgolf.model.gpt import GPT
 
 
 def save_weights(path: str | Path, gpt: GPT) -> None:
-    """Write a model's weights, with its settings as JSON under the metadata key `model`."""
+    """Write a model's weights, with its settings and how each weight is to be stored beside them."""
     weights = {name: weight.detach().cpu().contiguous() for name, weight in gpt.state_dict().items()}
-    weights_file.save(path, weights, {"model": gpt.settings.model_dump_json()})
+    stored = {known.saved_as: known.stored for known in gpt.known.values()}
+    weights_file.save(path, weights, roles.to_text(gpt.settings.model_dump(mode="json"), stored))

@@ -1,23 +1,24 @@
 """The transformer: blocks in a U-Net, parts on the final hidden state, its losses (docs/spec/model.md, M3 and M4)."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from flowgolf.model import parameters
 from flowgolf.model.attention import Attention, Matrices, Rotary, tail
-from flowgolf.model.embeddings import Bigram, Smear, TokenEmbedding, ValueEmbedding
-from flowgolf.model.flow_matcher import FlowMatcher, draws
-from flowgolf.model.flow_refiner import FlowRefiner
+from flowgolf.model.chosen import Chosen, chosen_parts
+from flowgolf.model.embedding import OutputHead, TokenEmbedding
 from flowgolf.model.fused import RMSNorm, Tables
-from flowgolf.model.head import MeanLoss, capped_logits, head_losses
-from flowgolf.model.initial import Part, Streams
+from flowgolf.model.head import MeanLoss, head_losses
+from flowgolf.model.initial import Streams
 from flowgolf.model.mlp import MLP
-from flowgolf.model.settings import ModelSettings
-from flowgolf.model.ttt_linear import TTTLinear
+from flowgolf.model.part import HOOKS, Described, Part, acts
+from flowgolf.model.roles import CONTROL
+from flowgolf.model.settings import CoreSettings, ModelSettings
 
 BlockMatrices = tuple[Matrices, tuple[Tensor, Tensor]]  # of attention and MLP
 
@@ -30,17 +31,20 @@ class TrainingLoss(NamedTuple):
     cross_entropy: Tensor
     """Nats per token."""
     auxiliary: Tensor
-    """Flow-matching loss before its weight; 0 without a flow matcher."""
+    """Auxiliary losses of the parts before their weights; 0 without any."""
 
 
-class Block(Part):
+class Block(Described):
     """Attention and MLP around the residual stream, which also takes in the embedding x0."""
 
-    def __init__(self, settings: ModelSettings, index: int) -> None:
-        """Blocks count from 0."""
+    label = "block scales"
+    roles = dict.fromkeys(("attn_scale", "mlp_scale", "resid_mix"), CONTROL)
+
+    def __init__(self, settings: CoreSettings, index: int, chosen: Sequence[Chosen]) -> None:
+        """Blocks count from 0; `chosen` are the model's parts."""
         super().__init__()
         self.norm_scale = 1 / math.sqrt(index + 1) if settings.ln_scale else 1.0
-        self.attn = Attention(settings, index)
+        self.attn = Attention(settings, index, chosen)
         self.mlp = MLP(settings.dim, settings.mlp_ratio * settings.dim)
         self.attn_scale = nn.Parameter(torch.empty(settings.dim))
         self.mlp_scale = nn.Parameter(torch.empty(settings.dim))
@@ -70,46 +74,56 @@ class Block(Part):
         return self.attn.matrices(scale, self.attn_scale), self.mlp.matrices(scale, self.mlp_scale)
 
 
-class GPT(Part):
+class GPT(Described):
     """The model that `settings` describe; call `init_weights` or load a state dict before use."""
 
+    label = "skip weights"
+    roles = {"skip_weights": CONTROL}
+
     def __init__(self, settings: ModelSettings) -> None:
-        """Weights are left unset; under torch.device("meta") nothing is allocated."""
+        """Weights are left unset; under torch.device("meta") nothing is allocated.
+
+        PartRoleError for a part whose parameters do not all say what they are for.
+        """
         super().__init__()
         self.settings = settings
-        dim, layers = settings.dim, settings.layers
+        dim, layers, chosen = settings.dim, settings.layers, chosen_parts(settings)
+        whole = [each for each in chosen if not each.kind.per_block]
+        before = [each for each in whole if acts(each.kind, "after_embedding") or acts(each.kind, "before_blocks")]
         self.num_encoder = layers // 2
-        self.tok_emb = TokenEmbedding(settings.vocab_size, dim)
-        self.bigram = Bigram(settings.bigram, dim, layers) if settings.bigram else None
-        self.smear = Smear(dim) if settings.smear else None
+        self.tok_emb = TokenEmbedding(settings.vocab_size, dim, settings.tied_head)
+        parts = self._hang(before)
         self.skip_weights = nn.Parameter(torch.empty(self.num_encoder, dim))
-        self.blocks = nn.ModuleList(Block(settings, index) for index in range(layers))
-        if settings.value_embedding:
-            kv_dim = dim // settings.heads * settings.kv_heads
-            self.ve_shared = ValueEmbedding(settings.value_embedding, settings.vocab_size, kv_dim)
-            self.ve_layer_scales = nn.ParameterList(torch.empty(1) for _ in settings.value_embedding.layers)
-        self.ttt_refiner = TTTLinear(settings.ttt_linear, dim) if settings.ttt_linear else None
-        self.flow_refiner = FlowRefiner(settings.flow_refiner, dim) if settings.flow_refiner else None
-        self.native_flow = FlowMatcher(settings.flow_matcher, dim) if settings.flow_matcher else None
-        self.logit_scale = nn.Parameter(torch.empty(())) if settings.logit_scale else None
-        self.lm_head = None if settings.tied_head else TokenEmbedding(settings.vocab_size, dim)
+        self.blocks = nn.ModuleList(Block(settings, index, chosen) for index in range(layers))
+        parts += self._hang([each for each in whole if each not in before])
+        self.acting = {hook: [part for part in parts if acts(type(part), hook)] for hook in HOOKS}
+        """Parts by the place where they act, each in the order in which they do."""
+        self.finishing = [part for part in parts if part in self.acting["after_blocks"] + self.acting["auxiliary_loss"]]
+        self.reading_all = max((i + 1 for i, part in enumerate(self.finishing) if part.reads_all), default=0)
+        """How many of the finishing parts are given every position."""
+        self.lm_head = None if settings.tied_head else OutputHead(settings.vocab_size, dim)
         self.rotary = Rotary(settings.seq_len, settings.rope_dims, dim // settings.heads)
+        self.known = parameters.known(self, list(self.blocks))
+        """What each parameter is for, by its name here."""
+        self.renamed = {name: each.saved_as for name, each in self.known.items() if each.saved_as != name}
+        self.register_state_dict_post_hook(to_saved_names)
+        self.register_load_state_dict_pre_hook(from_saved_names)
+
+    def _hang(self, chosen: Sequence[Chosen]) -> list[Part]:
+        """Build parts and make them submodules."""
+        parts = []
+        for name, kind, own in chosen:
+            parts.append(kind(own, self.settings))
+            self.add_module(name, parts[-1])
+        return parts
 
     def start(self, streams: Streams) -> None:
-        """Skip weights, value-embedding scales and logit scale 1."""
+        """Skip weights 1."""
         self.skip_weights.fill_(1.0)
-        if self.settings.value_embedding:
-            for scale in self.ve_layer_scales:
-                scale.fill_(1.0)
-        if self.logit_scale is not None:
-            self.logit_scale.fill_(1.0)
 
-    @torch.no_grad()
     def init_weights(self, seed: int) -> None:
         """Fill every parameter; each has a random stream of its own, seeded from (seed, its name)."""
-        for name, module in self.named_modules():
-            if isinstance(module, Part):
-                module.start(Streams(seed, name))
+        parameters.start(self, seed)
 
     @contextmanager
     def constant_weights(self) -> Iterator[None]:
@@ -129,12 +143,8 @@ class GPT(Part):
                 block.kept = None
 
     def hidden(self, input_ids: Tensor, last: int | None = None) -> Tensor:
-        """Final hidden state after all corrections, (batch, time or last, dim)."""
-        return self._corrected(self._refined(input_ids, last))
-
-    def logits(self, input_ids: Tensor, last: int | None = None) -> Tensor:
-        """Logits, (batch, time or last, vocab) float32."""
-        return capped_logits(self.hidden(input_ids, last), self._head_weight(), self.settings.softcap)
+        """Final hidden state after all parts, (batch, time or last, dim)."""
+        return self._finished(self._blocks_output(input_ids, last), last)[0]
 
     def token_losses(self, input_ids: Tensor, target_ids: Tensor, last: int | None = None) -> Tensor:
         """Nats of each position, (batch, time) float32, or of the last `last` positions only, (batch, last).
@@ -153,37 +163,37 @@ class GPT(Part):
         generator: torch.Generator | None = None,
         auxiliary: bool = True,
     ) -> TrainingLoss:
-        """Mean losses; `generator` gives the flow matcher's draws, `auxiliary=False` leaves its loss out."""
-        x = self._refined(input_ids, None)
-        corrected = self._corrected(x).flatten(0, 1)
-        nats = MeanLoss.apply(corrected, self._head_weight(), target_ids.flatten(), self.settings.softcap)
-        if self.native_flow is None or not auxiliary:
-            return TrainingLoss(nats, nats, torch.zeros_like(nats))
-        assert self.settings.flow_matcher is not None
-        flow_loss = self.native_flow.loss(x, *draws(x.shape, generator, x.device))
-        return TrainingLoss(nats + self.settings.flow_matcher.loss_weight * flow_loss, nats, flow_loss)
+        """Mean losses; `generator` gives the parts' random draws, `auxiliary=False` leaves their losses out."""
+        x, seen = self._finished(self._blocks_output(input_ids, None), None)
+        nats = MeanLoss.apply(x.flatten(0, 1), self._head_weight(), target_ids.flatten(), self.settings.softcap)
+        total, losses = nats, torch.zeros_like(nats)
+        for part, given in seen if auxiliary else ():
+            loss = part.auxiliary_loss(given, generator)
+            total, losses = total + part.loss_weight * loss, losses + loss
+        return TrainingLoss(total, nats, losses)
 
     def _embed(self, input_ids: Tensor) -> Tensor:
         """The blocks' input x0, (batch, time, dim)."""
-        x = self.tok_emb(input_ids)
-        if self.bigram is not None:
-            x = x + self.bigram(input_ids)
-        normed: Tensor = RMSNorm.apply(x)
-        return normed if self.smear is None else self.smear(normed)
+        x: Tensor = self.tok_emb(input_ids)
+        for part in self.acting["after_embedding"]:
+            x = part.after_embedding(x, input_ids)
+        x = RMSNorm.apply(x)
+        for part in self.acting["before_blocks"]:
+            x = part.before_blocks(x)
+        return x
 
     def _extra_values(self, input_ids: Tensor) -> dict[int, Tensor]:
-        """The value embedding's part of each listed block's values, by block index."""
-        if not self.settings.value_embedding:
-            return {}
-        shared = self.ve_shared(input_ids)
-        layers = self.settings.value_embedding.layers
-        return {layer: scale * shared for layer, scale in zip(layers, self.ve_layer_scales, strict=True)}
+        """What the parts add to the attention values, by block index."""
+        extra: dict[int, Tensor] = {}
+        for part in self.acting["add_values"]:
+            for index, values in part.add_values(input_ids).items():
+                extra[index] = extra[index] + values if index in extra else values
+        return extra
 
-    def _refined(self, input_ids: Tensor, last: int | None) -> Tensor:
-        """Hidden state before the flow matcher's correction, (batch, time or last, dim)."""
+    def _blocks_output(self, input_ids: Tensor, last: int | None) -> Tensor:
+        """Normed output of the last block, (batch, time or last, dim); all positions if a part reads them all."""
         time = input_ids.shape[1]
-        last = time if last is None else last
-        needed = time if self.ttt_refiner is not None else last  # TTT-linear reads every position
+        needed = time if last is None or self.reading_all else last
         x = x0 = self._embed(input_ids)
         tables = self.rotary(time, x.device)
         extra_values = self._extra_values(input_ids)
@@ -192,22 +202,39 @@ class GPT(Part):
         for index, block in enumerate(self.blocks):
             if index >= self.num_encoder and stack:
                 x = torch.addcmul(x, self.skip_weights[index - self.num_encoder], stack.pop())
+            for part in self.acting["before_block"]:
+                x = part.before_block(x, x0, index)
             kept = needed if index == len(self.blocks) - 1 else time
             x, raw_v = block(x, x0, tables, v0=v0, extra_v=extra_values.get(index), last=kept)
             v0 = raw_v if v0 is None else v0
             if index < self.num_encoder:
                 stack.append(x)
-        x = RMSNorm.apply(x)
-        if self.ttt_refiner is not None:
-            x = tail(x + self.ttt_refiner(x), last)
-        return x if self.flow_refiner is None else x + self.flow_refiner(x)
+        normed: Tensor = RMSNorm.apply(x)
+        return normed
 
-    def _corrected(self, x: Tensor) -> Tensor:
-        """x after the flow matcher's correction and the logit scale."""
-        if self.native_flow is not None:
-            x = x + self.native_flow.correction(x)
-        return x if self.logit_scale is None else self.logit_scale * x
+    def _finished(self, x: Tensor, last: int | None) -> tuple[Tensor, list[tuple[Part, Tensor]]]:
+        """x after the parts that change the final hidden state, and what each part with a loss was given."""
+        last, seen = x.shape[1] if last is None else last, []
+        for index, part in enumerate(self.finishing):
+            x = x if index < self.reading_all else tail(x, last)
+            if part in self.acting["auxiliary_loss"]:
+                seen.append((part, x))
+            x = part.after_blocks(x)
+        return tail(x, last), seen
 
     def _head_weight(self) -> Tensor:
         """The output head's matrix, (vocab, dim)."""
         return self.tok_emb.weight if self.lm_head is None else self.lm_head.weight
+
+
+def to_saved_names(gpt: GPT, state: dict[str, Tensor], prefix: str, _: object) -> None:
+    """Give the weights in a state dict their names in files."""
+    for name, saved_as in gpt.renamed.items():
+        state[prefix + saved_as] = state.pop(prefix + name)
+
+
+def from_saved_names(gpt: GPT, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Give weights from a file their names on the model; what is not there is left for torch to miss."""
+    for name, saved_as in gpt.renamed.items():
+        if prefix + saved_as in state:
+            state[prefix + name] = state.pop(prefix + saved_as)

@@ -13,13 +13,8 @@ from torch.nn import functional as F
 PIECE_LOGITS = {"cpu": 1 << 17, "cuda": 1 << 26}  # 0.5 MB in a cache, 256 MB on a GPU
 
 
-def capped_logits(x: Tensor, weight: Tensor, softcap: float) -> Tensor:
-    """`softcap * tanh(x @ weight.T / softcap)`: x (..., dim), weight (vocab, dim) -> (..., vocab) float32."""
-    return softcap * squashed_logits(x, weight, softcap)
-
-
 def squashed_logits(x: Tensor, weight: Tensor, softcap: float) -> Tensor:
-    """Capped logits before they are multiplied by the cap, (..., vocab) float32."""
+    """`tanh(x @ weight.T / softcap)`: logits are this times softcap; x (..., dim), weight (vocab, dim) -> float32."""
     return torch.tanh(F.linear(x / softcap, weight).float())  # dividing x is cheaper than the logits
 
 

@@ -5,7 +5,6 @@ Starts of every parameter: docs/spec/model.md, M16 to M19.
 
 import hashlib
 import math
-from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
@@ -24,14 +23,6 @@ class Streams:
         """A fresh CPU generator for the module's parameter `name`."""
         digest = hashlib.sha256(f"{self.seed}/{self.prefix}.{name}".encode()).digest()
         return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
-
-
-class Part(nn.Module, ABC):
-    """A module that knows how its own parameters start; submodules that are parts start themselves."""
-
-    @abstractmethod
-    def start(self, streams: Streams) -> None:
-        """Fill this module's own parameters with their initial values."""
 
 
 def normal_(weight: Tensor, generator: torch.Generator, std: float) -> None:

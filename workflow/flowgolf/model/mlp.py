@@ -4,11 +4,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from flowgolf.model.fused import SquaredLeakyReLU
-from flowgolf.model.initial import Part, Streams, linear_
+from flowgolf.model.initial import Streams, linear_
+from flowgolf.model.part import Described
+from flowgolf.model.roles import BLOCK_MATRIX
 
 
-class MLP(Part):
+class MLP(Described):
     """`proj(leaky_relu(fc(x), 0.5)^2)`."""
+
+    label = "MLP"
+    roles = {"fc.weight": BLOCK_MATRIX, "proj.weight": BLOCK_MATRIX}
 
     def __init__(self, dim: int, hidden_dim: int) -> None:
         """`dim` in and out, `hidden_dim` between."""

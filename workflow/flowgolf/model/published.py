@@ -82,7 +82,7 @@ def dequantised(path: Path, saved: dict[str, Any]) -> dict[str, Tensor]:
 def check_fit(path: Path, weights: dict[str, Any], settings: ModelSettings) -> None:
     """Refuse weights that are not exactly the model's, with the names of all that differ."""
     with torch.device("meta"):
-        expected = {name: tuple(weight.shape) for name, weight in GPT(settings).named_parameters()}
+        expected = {name: tuple(weight.shape) for name, weight in GPT(settings).state_dict().items()}
     problems = []
     if missing := expected.keys() - weights.keys():
         problems.append(f"missing {listed(missing)}")

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from flowgolf.settings import AS_BEFORE
 from flowgolf.study.errors import blocks_in
 from flowgolf.study.settings import StudySettings
 
@@ -35,7 +36,14 @@ def schema_text() -> str:
         partial.pop("required", None)
         definitions[f"Partial{name}"] = partial
     schema["properties"]["variants"]["additionalProperties"] = {"$ref": "#/$defs/PartialRunSettings"}
-    return json.dumps(schema, indent=1, sort_keys=True) + "\n"
+    return json.dumps(for_editors(schema), indent=1, sort_keys=True) + "\n"
+
+
+def for_editors(schema: Any) -> Any:
+    """A schema without what only the program reads."""
+    if isinstance(schema, dict):
+        return {key: for_editors(each) for key, each in schema.items() if key != AS_BEFORE}
+    return [for_editors(each) for each in schema] if isinstance(schema, list) else schema
 
 
 def reachable(name: str, definitions: dict[str, Any]) -> list[str]:

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from flowgolf import provenance
+from flowgolf.model import registry as parts
+from flowgolf.study.stages import STAGES
 from flowgolf.study.study import Study
+from flowgolf.train import registry as optimisers
 
 
 class Expected:
@@ -38,8 +41,12 @@ class Expected:
         return provenance.WORKFLOW / "scripts" / f"{'import_checkpoint' if imported else stage}.py"
 
     def modules(self, stage: str, variant: str) -> tuple[str, ...]:
-        """Modules that the stage runs without an import statement that names them."""
-        return ()
+        """Modules that the stage runs without an import statement that names them: parts of the model, optimisers."""
+        run = self.study.variants[variant]
+        names = [parts.module_name(key) for key in parts.switched_on(run.model) if STAGES[stage].runs_model]
+        if self.script(stage, variant).stem == "train":
+            names += [optimisers.module_name(name) for name in optimisers.switched_on(run.train)]
+        return tuple(names)
 
     def _label(self, stage: str, variant: str) -> str:
         """What the result is identified by besides its inputs; see `provenance.label`."""

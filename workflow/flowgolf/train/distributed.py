@@ -1,14 +1,12 @@
 """What the processes of one run exchange (docs/spec/training.md, T13)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.nn import functional as F
-
-from flowgolf.train.muon import newton_schulz
 
 
 class LostContactError(RuntimeError):
@@ -60,14 +58,17 @@ class Ranks:
             dist.all_reduce(agreed, dist.ReduceOp.MAX)
         return [float(value) for value in agreed]
 
-    def orthogonalise(self, matrices: Tensor) -> Tensor:
-        """Newton-Schulz of a batch (count, rows, columns), each process its share."""
+    def spread(self, function: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
+        """What a function makes of a batch (count, rows, columns), each process of its share.
+
+        The function treats each matrix by itself, keeps its shape, and leaves zeros zero.
+        """
         if self.count == 1:
-            return newton_schulz(matrices)
-        size = -(-len(matrices) // self.count)
-        padded = F.pad(matrices, (0, 0, 0, 0, 0, size * self.count - len(matrices)))  # zeros stay zeros
+            return function(batch)
+        size = -(-len(batch) // self.count)
+        padded = F.pad(batch, (0, 0, 0, 0, 0, size * self.count - len(batch)))
         gathered = torch.empty_like(padded)
-        own = newton_schulz(padded[self.rank * size : (self.rank + 1) * size].contiguous())
+        own = function(padded[self.rank * size : (self.rank + 1) * size].contiguous())
         with exchange():
             dist.all_gather_into_tensor(gathered, own)
-        return gathered[: len(matrices)]
+        return gathered[: len(batch)]

@@ -1,67 +1,68 @@
 """Which optimiser updates which parameter, and at what rate (docs/spec/training.md, T2)."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from flowgolf.train.muon import Muon, newton_schulz
+from flowgolf.model.gpt import GPT
+from flowgolf.train import registry
 from flowgolf.train.settings import TrainSettings
 
-Group = Literal["matrices", "embeddings", "rest"]
+RATES = {"matrices": "matrix_lr", "embeddings": "embedding_lr", "rest": "scalar_lr"}
+"""Group of parameters -> the key under `train:` that is its full rate."""
 
-EMBEDDINGS = ("tok_emb.weight", "lm_head.weight", "bigram.embed.weight", "ve_shared.embed.weight")
-NOT_MATRICES = ("attn_gate", "resid_mix")
-
-
-def group_of(name: str, parameter: Tensor) -> Group:
-    """The group of a parameter, by its name in the state dict."""
-    if name in EMBEDDINGS:
-        return "embeddings"
-    if name == "bigram.proj.weight":
-        return "matrices"
-    in_block = name.startswith("blocks.") and parameter.ndim == 2
-    return "matrices" if in_block and not set(NOT_MATRICES) & set(name.split(".")) else "rest"
+Spread = Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]
 
 
-def optimizers(
-    gpt: nn.Module, settings: TrainSettings, orthogonalise: Callable[[Tensor], Tensor] = newton_schulz
-) -> tuple[Muon, torch.optim.AdamW]:
-    """Muon for the matrices, AdamW for everything else; each group keeps its full rate as `base_lr`.
+def alone(function: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
+    """Work on a batch, not shared with other processes."""
+    return function(batch)
 
-    `orthogonalise` is Muon's: a function that shares a batch of matrices among processes may take its place.
-    """
-    groups: dict[Group, list[Tensor]] = {"matrices": [], "embeddings": [], "rest": []}
+
+def optimizers(gpt: GPT, settings: TrainSettings, spread: Spread = alone) -> dict[str, torch.optim.Optimizer]:
+    """The optimisers by name, each with the groups that the settings give it, whose full rate is kept as `base_lr`."""
+    members: dict[str, list[Tensor]] = {group: [] for group in RATES}
     for name, parameter in gpt.named_parameters():
-        groups[group_of(name, parameter)].append(parameter)
-    muon = Muon(
-        groups["matrices"],
-        lr=settings.matrix_lr,
-        momentum=settings.muon_momentum_start,
-        weight_decay=settings.weight_decay,
-        orthogonalise=orthogonalise,
-    )
-    adamw = torch.optim.AdamW(
-        [
-            {"params": groups["embeddings"], "lr": settings.embedding_lr},
-            {"params": groups["rest"], "lr": settings.scalar_lr},
-        ],
-        betas=(settings.adam_beta1, settings.adam_beta2),
-        eps=settings.adam_eps,
-        weight_decay=settings.weight_decay,
-        fused=True,
-    )
-    for optimizer in (muon, adamw):
-        for group in optimizer.param_groups:
-            group["base_lr"] = group["lr"]
-    return muon, adamw
+        members[gpt.known[name].role.group].append(parameter)
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for group, rate in RATES.items():
+        lr = getattr(settings, rate)
+        given = {"params": members[group], "lr": lr, "base_lr": lr, "weight_decay": settings.weight_decay}
+        groups.setdefault(optimizer_of(group, settings), []).append(given)
+    return {name: registry.optimiser_class(name).of(each, settings, spread) for name, each in groups.items()}
 
 
-def set_rates(muon: Muon, adamw: torch.optim.AdamW, multiplier: float, momentum: float) -> None:
-    """Set every group's rate to `multiplier` of its full rate, and Muon's momentum."""
-    for optimizer in (muon, adamw):
+def optimizer_of(group: str, settings: TrainSettings) -> str:
+    """Name of the optimiser that updates a group."""
+    return str(getattr(settings, registry.CHOICES[group]))
+
+
+def set_rates(
+    made: dict[str, torch.optim.Optimizer], settings: TrainSettings, step: int, multiplier: float
+) -> dict[str, float]:
+    """Set every group's rate to `multiplier` of its full rate and what its optimiser schedules; returns the latter."""
+    figures: dict[str, float] = {}
+    for name, optimizer in made.items():
+        scheduled = registry.optimiser_class(name).scheduled(settings, step)
         for group in optimizer.param_groups:
-            group["lr"] = group["base_lr"] * multiplier
-    for group in muon.param_groups:
-        group["momentum"] = momentum
+            group |= {"lr": group["base_lr"] * multiplier, **scheduled}
+        figures |= scheduled
+    return figures
+
+
+def tensor_facts(gpt: GPT, settings: TrainSettings | None) -> dict[str, dict[str, Any]]:
+    """For the record: each tensor's shape, group, optimiser (null without a training), storage and label, by name."""
+    facts = {}
+    for name, parameter in gpt.named_parameters():
+        known = gpt.known[name]
+        facts[known.saved_as] = {
+            "shape": " x ".join(map(str, parameter.shape)),
+            "elements": parameter.numel(),
+            "group": known.role.group,
+            "optimizer": settings and optimizer_of(known.role.group, settings),
+            "storage": known.role.storage,
+            "label": known.stored.label,
+        }
+    return facts

@@ -10,6 +10,7 @@ from flowgolf.model.gpt import GPT
 from flowgolf.model.settings import ModelSettings
 from flowgolf.running.facts import run_record
 from flowgolf.scoring.roundtrip import roundtrip
+from flowgolf.train.groups import tensor_facts
 from flowgolf.train.process import COLUMNS
 from flowgolf.train.run import check_vocabulary
 
@@ -41,6 +42,7 @@ def import_checkpoint(
         "seed": seed,
         "model": model_settings.model_dump(mode="json"),
         "parameters": sum(parameter.numel() for parameter in gpt.parameters()),
+        "tensors": tensor_facts(gpt, None),
         "imported_from": str(checkpoint_path),
         "imported_sha256": sha256(checkpoint_path),
         "ema_roundtrip_bpb": score.bpb,

@@ -18,6 +18,7 @@ from flowgolf.running.facts import run_record
 from flowgolf.running.progress import Progress
 from flowgolf.running.slurm import cluster_job
 from flowgolf.train.distributed import Ranks
+from flowgolf.train.groups import tensor_facts
 from flowgolf.train.run import TrainingRun, check_data
 from flowgolf.train.speed import peak_memory_bytes, speed_record
 from flowgolf.train.tensorboard import EventFiles
@@ -151,6 +152,7 @@ def leave_results(run: TrainingRun, trainer: Trainer, memory_bytes: int) -> None
         "model": run.model.model_dump(mode="json"),
         "train": run.train.model_dump(mode="json"),
         "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
+        "tensors": tensor_facts(trainer.model, run.train),
         "steps": trainer.step,
         "train_val_bpb": trainer.rows[-1]["val_bpb"],
         "ema_roundtrip_bpb": averaged.bpb,

@@ -17,11 +17,3 @@ def rate_multiplier_in_time(
     if remaining_seconds >= warmdown_seconds:
         return 1.0
     return remaining_seconds / warmdown_seconds
-
-
-def muon_momentum(step: int, start: float, end: float, warmup_steps: int) -> float:
-    """Linear from `start` at step 0 to `end` at `warmup_steps`, then constant."""
-    if step >= warmup_steps:
-        return end
-    fraction = step / warmup_steps
-    return (1 - fraction) * start + fraction * end

@@ -1,11 +1,17 @@
 """How a model is trained (docs/spec/training.md)."""
 
+from typing import Annotated
+
 from pydantic import Field, model_validator
 
-from flowgolf.settings import Settings
+from flowgolf.settings import Settings, added
+from flowgolf.train import registry
 
 EXECUTION = ("devices", "threads", "compile", "tensorboard")
 """Settings of how a run is computed, not of what: a saved state goes on under other values of these."""
+
+
+Optimiser = Annotated[str, Field(json_schema_extra={"enum": list(registry.names())})]
 
 
 class TrainSettings(Settings):
@@ -21,12 +27,18 @@ class TrainSettings(Settings):
     """Last steps over which the rates fall linearly to 0."""
     max_seconds: float | None = Field(None, gt=0)
     """Wall-clock cap; with it the warm-down is placed in time. null: no cap."""
+    matrix_optimizer: Optimiser = added("muon", as_before="muon")
+    """Optimiser of the matrices; a file under train/optimisers/."""
+    embedding_optimizer: Optimiser = added("adamw", as_before="adamw")
+    """Optimiser of the embeddings."""
+    scalar_optimizer: Optimiser = added("adamw", as_before="adamw")
+    """Optimiser of everything else."""
     matrix_lr: float = Field(0.025, gt=0)
-    """Muon rate of the block matrices."""
+    """Rate of the block matrices."""
     embedding_lr: float = Field(0.035, gt=0)
-    """AdamW rate of the embeddings."""
+    """Rate of the embeddings."""
     scalar_lr: float = Field(0.025, gt=0)
-    """AdamW rate of everything else."""
+    """Rate of everything else."""
     weight_decay: float = Field(0.04, ge=0)
     """Decoupled weight decay of every group."""
     adam_beta1: float = Field(0.9, ge=0, lt=1)
@@ -69,4 +81,13 @@ class TrainSettings(Settings):
             raise ValueError(f"devices: {self.devices} does not divide micro_batches {self.micro_batches}")
         if self.warmdown_steps > self.steps:
             raise ValueError(f"warmdown_steps: {self.warmdown_steps} is more than steps {self.steps}")
+        return self
+
+    @model_validator(mode="after")
+    def check_optimizers(self) -> "TrainSettings":
+        """Refuse an optimiser that there is not."""
+        known = registry.names()
+        for key in registry.CHOICES.values():
+            if getattr(self, key) not in known:
+                raise ValueError(f"{key}: '{getattr(self, key)}' is no optimiser; there are {', '.join(known)}")
         return self

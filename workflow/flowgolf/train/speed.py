@@ -15,13 +15,11 @@ PRODUCT_SIDE = 1024  # side of the square matrices whose product is the yardstic
 def flops_per_token(gpt: GPT) -> int:
     """Arithmetic of training on one token, forward and backward: 6 N + 12 L D T (PaLM, appendix B).
 
-    N counts the weights that take part in matrix products, the output head included and look-up tables not.
+    N counts the weights that are factors of matrix products, the output head included; what is looked up, and what
+    scales element by element, is not.
     """
     settings = gpt.settings
-    tables = {"tok_emb.weight", "bigram.embed.weight", "ve_shared.embed.weight"}
-    products = sum(p.numel() for name, p in gpt.named_parameters() if p.ndim >= 2 and name not in tables)
-    if settings.tied_head:
-        products += settings.vocab_size * settings.dim
+    products = sum(p.numel() for name, p in gpt.named_parameters() if gpt.known[name].role.counted == "product")
     return 6 * products + 12 * settings.layers * settings.dim * settings.seq_len
 
 

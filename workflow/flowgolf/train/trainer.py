@@ -18,7 +18,7 @@ from flowgolf.train.clipping import clip_gradients
 from flowgolf.train.distributed import Ranks
 from flowgolf.train.ema import EMA
 from flowgolf.train.groups import optimizers, set_rates
-from flowgolf.train.schedule import muon_momentum, rate_multiplier, rate_multiplier_in_time
+from flowgolf.train.schedule import rate_multiplier, rate_multiplier_in_time
 from flowgolf.train.settings import TrainSettings
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")  # CUDA's and the CPU allocator's words
@@ -50,7 +50,7 @@ class Trainer:
         self.model.rotary(model_settings.seq_len, self.device)  # the tables exist before anything is compiled
         self.compiled = self.on_gpu if settings.compile is None else settings.compile
         self.training_loss = torch.compile(self.model.training_loss) if self.compiled else self.model.training_loss
-        self.muon, self.adamw = optimizers(self.model, settings, self.ranks.orthogonalise)
+        self.optimizers = optimizers(self.model, settings, self.ranks.spread)
         self.ema = EMA(self.model, settings.ema_decay)
         self.train_shards = data.train
         self.step = 0
@@ -69,8 +69,7 @@ class Trainer:
         return {
             "model": self.model.state_dict(),
             "ema": self.ema.weights,
-            "muon": self.muon.state_dict(),
-            "adamw": self.adamw.state_dict(),
+            "optimizers": {name: each.state_dict() for name, each in self.optimizers.items()},
             "step": self.step,
             "elapsed_seconds": self.elapsed_seconds,
             "rows": self.rows,
@@ -81,8 +80,8 @@ class Trainer:
         """Go on from a saved state."""
         self.model.load_state_dict(state["model"])
         self.ema.load(state["ema"])
-        self.muon.load_state_dict(state["muon"])
-        self.adamw.load_state_dict(state["adamw"])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
         self.step = state["step"]
         self.elapsed_seconds = state["elapsed_seconds"]
         self.rows = state["rows"]
@@ -128,7 +127,7 @@ class Trainer:
         gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
         self.ranks.sum([*gradients, losses])
         cross_entropy, auxiliary = losses.mean(1).tolist()
-        return cross_entropy, None if self.model.native_flow is None else auxiliary
+        return cross_entropy, auxiliary if self.model.acting["auxiliary_loss"] else None
 
     def multiplier(self) -> float:
         """The schedule's factor on every rate."""
@@ -144,16 +143,13 @@ class Trainer:
         """One optimiser step; returns its row of train.csv without validation."""
         settings, started = self.settings, time.monotonic()
         rate = self.multiplier()
-        momentum = muon_momentum(
-            self.step, settings.muon_momentum_start, settings.muon_momentum, settings.muon_momentum_warmup_steps
-        )
-        set_rates(self.muon, self.adamw, rate, momentum)
+        scheduled = set_rates(self.optimizers, settings, self.step, rate)
         with self.enough_memory():
             loss, auxiliary = self.gradient()
             norm = clip_gradients(self.model.parameters(), settings.grad_clip_norm)
             self.check_finite(loss, norm, rate)
-            self.muon.step()
-            self.adamw.step()
+            for optimizer in self.optimizers.values():
+                optimizer.step()
         self.model.zero_grad(set_to_none=True)
         self.ema.update(self.model)
         self.step += 1
@@ -164,7 +160,7 @@ class Trainer:
             "train_loss": loss,
             "cfm_loss": auxiliary,
             "rate": rate,
-            "momentum": momentum,
+            "momentum": scheduled.get("momentum"),
             "grad_norm": norm,
             "seconds": round(self.elapsed_seconds, 3),
         }

@@ -10,6 +10,7 @@ from hashlib import sha256
 from pprint import pformat
 from typing import Any
 
+from flowgolf.submission.one_file import registries
 from flowgolf.submission.one_file.flatten import flatten
 
 ENTRY = "flowgolf.submission.one_file.entry"
@@ -38,7 +39,7 @@ BLOCK_BYTES = 4096
 @cache
 def code() -> str:
     """The file without its settings; the same for every run. ValueError when it cannot be made of the package."""
-    return HEADER + flatten(ENTRY, STAND_INS, PACKAGES)
+    return HEADER + flatten(ENTRY, STAND_INS, PACKAGES, registries.sources())
 
 
 def digest() -> str:

@@ -28,21 +28,24 @@ class Definition(NamedTuple):
     text: str
 
 
-def flatten(entry: str, stand_ins: Mapping[str, str], packages: Sequence[str]) -> str:
+def flatten(
+    entry: str, stand_ins: Mapping[str, str], packages: Sequence[str], texts: Mapping[str, str] | None = None
+) -> str:
     """The text of all that `main` of the module `entry` reaches; `stand_ins` take the place of other modules.
 
+    `texts` are read in place of the files of the modules that they are named after.
     ValueError for what cannot be told apart in one namespace, for code that runs when a module is imported, and for a
     library that is neither Python's own nor one of `packages`. What a function imports when it runs is left to it.
     """
-    sources = reached(entry, stand_ins)
+    sources = reached(entry, stand_ins, texts or {})
     names = new_names(sources, entry)
     definitions = [each for source in sources.values() for each in defined(source, names)]
     kept = needed("main", definitions)
     used = {name for each in kept for name in each.used}
     parts = ["\n".join(library_imports(sources, used, {*packages, *sys.stdlib_module_names}))]
     for module in sources:
-        texts = [each.text for each in kept if each.module == module]
-        parts += [f"# {module}\n{texts[0]}", *texts[1:]] if texts else []
+        lines = [each.text for each in kept if each.module == module]
+        parts += [f"# {module}\n{lines[0]}", *lines[1:]] if lines else []
     return "\n\n".join(parts) + "\n"
 
 
@@ -71,7 +74,7 @@ def library_of(how: str, what: str) -> str:
     return (what if how == "import" else how.split()[1]).split()[0].partition(".")[0]
 
 
-def reached(entry: str, stand_ins: Mapping[str, str]) -> dict[str, Source]:
+def reached(entry: str, stand_ins: Mapping[str, str], texts: Mapping[str, str]) -> dict[str, Source]:
     """The entry module and all that it imports, each after those that it needs."""
     found: dict[str, Source] = {}
     under_way: set[str] = set()
@@ -80,7 +83,7 @@ def reached(entry: str, stand_ins: Mapping[str, str]) -> dict[str, Source]:
         if name in under_way:
             return
         under_way.add(name)
-        source = read(name, stand_ins)
+        source = read(name, stand_ins, texts)
         for needs in source.needs:
             visit(needs)
         found[name] = source

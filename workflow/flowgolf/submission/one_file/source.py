@@ -9,7 +9,7 @@ from pathlib import Path
 from flowgolf.provenance import WORKFLOW, is_text
 
 LEFT_OUT = ("TYPE_CHECKING", "__name__ == '__main__'")
-"""Conditions of blocks that do nothing when a module is imported."""
+"""Conditions that do not hold when a module is imported."""
 
 
 @dataclass
@@ -38,19 +38,24 @@ class Source:
         return list(dict.fromkeys([*(module for module, _ in self.imported.values()), *self.modules.values()]))
 
 
-def read(name: str, stand_ins: Mapping[str, str]) -> Source:
+def read(name: str, stand_ins: Mapping[str, str], texts: Mapping[str, str]) -> Source:
     """Read a module; what it imports from one of `stand_ins` is taken from the module named there.
 
-    ValueError when there is no such module.
+    `texts` are modules that are read from there instead of their file. ValueError when there is no such module.
     """
     if not file_of(name).is_file():
         raise ValueError(f"{name}: not a module of the package; import from the module that defines a name")
-    tree = ast.parse(file_of(name).read_text())
+    tree = ast.parse(texts.get(name) or file_of(name).read_text())
     cleaner = Cleaner(name, stand_ins)
-    kept = [node for node in tree.body if not (isinstance(node, ast.If) and ast.unparse(node.test) in LEFT_OUT)]
+    kept = [part for node in tree.body for part in when_imported(node)]
     source = cleaner.source
     source.body = without_texts(cleaner.visit_all(kept))
     return source
+
+
+def when_imported(node: ast.stmt) -> list[ast.stmt]:
+    """What a statement comes to when a module is imported: of one of LEFT_OUT what stands under `else`."""
+    return node.orelse if isinstance(node, ast.If) and ast.unparse(node.test) in LEFT_OUT else [node]
 
 
 def file_of(name: str) -> Path:

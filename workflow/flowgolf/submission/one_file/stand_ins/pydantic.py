@@ -44,6 +44,12 @@ def model_validator(mode: str) -> Callable[[Validator], Validator]:
 class BaseModel:
     """A block of settings."""
 
+    model_fields = {}  # type: ignore[var-annotated] # noqa: RUF012 - an annotation would make it a field
+
+    def __init_subclass__(cls) -> None:
+        """Keep the defaults of the fields, as pydantic does with more."""
+        cls.model_fields = {name: getattr(cls, name, MISSING) for name in kinds_of(cls)}
+
     def __init__(self, /, **values: Any) -> None:
         """Take values by name; one that is unknown, missing or of another type is a ValidationError."""
         kinds = kinds_of(type(self))

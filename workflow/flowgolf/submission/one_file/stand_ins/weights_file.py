@@ -9,13 +9,13 @@ from torch import Tensor
 from flowgolf.files import replacing
 
 
-def save(path: str | Path, weights: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write weights by name, and texts beside them, atomically."""
+def save(path: str | Path, weights: dict[str, Tensor], text: str) -> None:
+    """Write weights by name, and a text beside them, atomically."""
     with replacing(path) as temporary:
-        torch.save({"metadata": metadata, "weights": weights}, temporary)
+        torch.save({"text": text, "weights": weights}, temporary)
 
 
-def load(path: str | Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Texts and weights of a file that `save` wrote, in the order of their names; it cannot run code."""
+def load(path: str | Path) -> tuple[str, dict[str, Tensor]]:
+    """Text and weights of a file that `save` wrote, in the order of their names; it cannot run code."""
     content: dict[str, Any] = torch.load(path, weights_only=True)
-    return content["metadata"], dict(sorted(content["weights"].items()))
+    return content["text"], dict(sorted(content["weights"].items()))

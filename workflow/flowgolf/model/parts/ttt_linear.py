@@ -4,22 +4,55 @@ Formulas: docs/spec/model.md, M13 (Sun et al., arXiv 2407.04620).
 """
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from flowgolf.model.initial import Part, Streams, linear_, normal_
-from flowgolf.model.settings import TTTLinearSettings
+from flowgolf.model.initial import Streams, linear_, normal_
+from flowgolf.model.part import Part
+from flowgolf.model.roles import CONTROL, VECTOR, WEIGHT
+from flowgolf.model.settings import CoreSettings
+from flowgolf.settings import Settings
 
 GATE_START = -5.0
 NORM_EPS = 1e-6
 
 
+class TTTLinearSettings(Settings):
+    """Linear model trained at test time inside the forward pass (dual form)."""
+
+    heads: int = Field(8, ge=1)
+    """Heads that the model dimension is split into."""
+    mini_batch: int = Field(16, ge=1)
+    """Positions in one inner step; a shorter tail passes zero."""
+    base_lr: float = Field(1.0, gt=0)
+    """Inner learning rate before division by the head width."""
+
+    def check_model(self, model: CoreSettings) -> None:
+        """Refuse heads and mini-batches that the model's width and length cannot be cut into."""
+        if model.dim % self.heads:
+            raise ValueError(f"ttt_linear.heads: {self.heads} does not divide dim {model.dim}")
+        if self.mini_batch > model.seq_len:
+            raise ValueError(f"ttt_linear.mini_batch: {self.mini_batch} is longer than seq_len {model.seq_len}")
+
+
 class TTTLinear(Part):
     """Per head, an inner linear model takes one gradient step a mini-batch of positions while they are read."""
 
-    def __init__(self, settings: TTTLinearSettings, dim: int) -> None:
-        """`dim` is the model dimension, a multiple of the heads."""
+    label = "TTT-linear"
+    attribute = "ttt_refiner"
+    order = 10
+    reads_all = True
+    roles = {
+        **dict.fromkeys(("theta_K.weight", "theta_V.weight", "theta_Q.weight", "W1", "o_proj.weight"), WEIGHT),
+        **dict.fromkeys(("b1", "ttt_ln_w", "ttt_ln_b", "post_norm.weight", "post_norm.bias"), VECTOR),
+        "gate": CONTROL,
+    }
+
+    def __init__(self, settings: TTTLinearSettings, model: CoreSettings) -> None:
+        """The model's width is a multiple of the heads."""
         super().__init__()
+        dim = model.dim
         self.heads, self.mini_batch = settings.heads, settings.mini_batch
         self.head_dim = dim // settings.heads
         self.eta = settings.base_lr / self.head_dim
@@ -61,6 +94,11 @@ class TTTLinear(Part):
         padded = F.pad(self.post_norm(out), (0, 0, 0, time - out.shape[1]))
         projected: Tensor = self.o_proj(padded)
         return torch.sigmoid(self.gate) * projected
+
+    def after_blocks(self, x: Tensor) -> Tensor:
+        """Add the correction."""
+        changed: Tensor = x + self(x)
+        return changed
 
     def _inner_steps(self, keys: Tensor, values: Tensor, queries: Tensor) -> Tensor:
         """Read the mini-batches in order; all shapes are (steps, batch, heads, mini_batch, head_dim)."""

@@ -3,24 +3,59 @@
 Formulas: docs/spec/model.md, M11 (Lipman et al., arXiv 2210.02747; Tong et al., arXiv 2302.00482).
 """
 
+from typing import Literal
+
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from flowgolf.model.initial import Part, Streams, chosen_
-from flowgolf.model.settings import FlowMatcherSettings
+from flowgolf.model.initial import Streams, chosen_
+from flowgolf.model.part import Part
+from flowgolf.model.roles import CONTROL, VECTOR, WEIGHT
+from flowgolf.model.settings import CoreSettings
+from flowgolf.settings import Settings
 
 GATE_START = -5.0  # sigmoid: 0.0067
 FREQUENCY_BASE = 10000.0
 
 
+class FlowMatcherSettings(Settings):
+    """Conditional flow matching on the final hidden state (the studied part)."""
+
+    hidden_dim: int = Field(256, ge=1)
+    """Width of the velocity network."""
+    loss_weight: float = Field(0.1, ge=0)
+    """Weight of the flow-matching loss beside the cross-entropy."""
+    init: Literal["orthogonal", "normal"] = "orthogonal"
+    """Start of the input layers: `orthogonal` is the published behaviour at hidden_dim >= 64."""
+
+    def check_model(self, model: CoreSettings) -> None:
+        """Refuse a width that does not split into sines and cosines."""
+        if model.dim % 2:
+            raise ValueError(f"dim: {model.dim} must be even for the flow matcher's time features")
+
+
 class FlowMatcher(Part):
     """Velocity `v_out(gelu(v_in(x) + time(t)))`, its gated correction at t = 1 and its training loss."""
 
-    def __init__(self, settings: FlowMatcherSettings, dim: int) -> None:
-        """`dim` is the model dimension, even."""
+    label = "flow matcher"
+    attribute = "native_flow"
+    order = 30
+    roles = {
+        "v_in.weight": WEIGHT,
+        "v_in.bias": VECTOR,
+        "time_proj.0.weight": WEIGHT,
+        "time_proj.0.bias": VECTOR,
+        "v_out.weight": WEIGHT,
+        "gate": CONTROL,
+    }
+
+    def __init__(self, settings: FlowMatcherSettings, model: CoreSettings) -> None:
+        """The model's width is even."""
         super().__init__()
-        self.init, self.dim = settings.init, dim
+        self.init, self.dim, self.loss_weight = settings.init, model.dim, settings.loss_weight
+        dim = model.dim
         self.v_in = nn.Linear(dim, settings.hidden_dim)
         self.time_proj = nn.Sequential(nn.Linear(dim, settings.hidden_dim), nn.GELU())
         self.v_out = nn.Linear(settings.hidden_dim, dim, bias=False)
@@ -48,9 +83,17 @@ class FlowMatcher(Part):
         velocity: Tensor = self.v_out(F.gelu(self.v_in(x) + self.time_proj(self.time_features(t))))
         return velocity
 
+    def after_blocks(self, x: Tensor) -> Tensor:
+        """Add the correction."""
+        return x + self.correction(x)
+
     def correction(self, x: Tensor) -> Tensor:
         """`sigmoid(gate) * v(x, 1)`, (batch, time, dim)."""
         return torch.sigmoid(self.gate) * self.velocity(x, torch.ones((), device=x.device))
+
+    def auxiliary_loss(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        """The flow-matching loss for draws of the generator."""
+        return self.loss(x, *draws(x.shape, generator, x.device))
 
     def loss(self, x: Tensor, t: Tensor, z: Tensor) -> Tensor:
         """Mean squared error of the velocity on the way from noise z to x, for given draws; x gets no gradient.

@@ -7,10 +7,13 @@ matrix at a time, so its numbers are others and at small widths it is slower (be
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from functools import partial
+from typing import Any, Self
 
 import torch
 from torch import Tensor
+
+from flowgolf.train.settings import TrainSettings
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
@@ -41,19 +44,31 @@ class Muon(torch.optim.Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Tensor],
+        params: Iterable[Tensor] | Iterable[dict[str, Any]],
         lr: float,
         momentum: float,
         weight_decay: float,
         orthogonalise: Callable[[Tensor], Tensor] = newton_schulz,
     ) -> None:
-        """`params` are matrices; rate and momentum may be changed in `param_groups` between steps."""
+        """`params` are matrices or groups of them; rate and momentum may be changed in `param_groups` between steps."""
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
         self.orthogonalise = orthogonalise
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.ndim != 2:
                     raise ValueError(f"Muon updates matrices only, got a parameter of shape {tuple(weight.shape)}")
+
+    @classmethod
+    def of(cls, groups: list[dict[str, Any]], settings: TrainSettings, spread: Callable[..., Tensor]) -> Self:
+        """For parameter groups with their own rates and decays; `spread` shares a batch of matrices among processes."""
+        momentum, decay = settings.muon_momentum_start, settings.weight_decay
+        return cls(groups, settings.matrix_lr, momentum, decay, partial(spread, newton_schulz))
+
+    @staticmethod
+    def scheduled(settings: TrainSettings, step: int) -> dict[str, float]:
+        """The momentum."""
+        start, end = settings.muon_momentum_start, settings.muon_momentum
+        return {"momentum": muon_momentum(step, start, end, settings.muon_momentum_warmup_steps)}
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -93,3 +108,11 @@ def same_shape(matrices: list[Tensor]) -> dict[tuple[int, ...], list[int]]:
     for position, matrix in enumerate(matrices):
         batches.setdefault(tuple(wide(matrix).shape), []).append(position)
     return batches
+
+
+def muon_momentum(step: int, start: float, end: float, warmup_steps: int) -> float:
+    """Linear from `start` at step 0 to `end` at `warmup_steps`, then constant."""
+    if step >= warmup_steps:
+        return end
+    fraction = step / warmup_steps
+    return (1 - fraction) * start + fraction * end

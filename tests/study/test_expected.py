@@ -1,0 +1,46 @@
+"""Which code a result has to be made from: the parts of its model and its optimisers, and no others."""
+
+import pytest
+
+from flowgolf.study.expected import Expected
+from flowgolf.study.study import Study
+
+PARTS = "flowgolf.model.parts."
+BASE = tuple(f"{PARTS}{name}" for name in ("bigram", "gated_attention", "smear"))
+OPTIMISERS = tuple(f"flowgolf.train.optimisers.{name}" for name in ("adamw", "muon"))
+
+
+@pytest.fixture
+def modules(config):
+    """Modules of a stage of a variant, after changes of the baseline's settings."""
+
+    def of(stage, variant, **changes):
+        for block, values in changes.items():
+            config["base"][block] |= values
+        return Expected(Study(config), lambda: 0).modules(stage, variant)
+
+    return of
+
+
+def test_a_training_has_the_parts_of_its_arm_and_its_optimisers(modules):
+    assert modules("train", "base") == (*BASE, *OPTIMISERS)
+    assert set(modules("train", "nfm")) == {*BASE, *OPTIMISERS, f"{PARTS}flow_matcher"}
+
+
+def test_a_part_that_is_switched_off_or_null_has_no_say(modules):
+    off = {"smear": False, "bigram": None}
+    assert modules("train", "base", model=off) == (f"{PARTS}gated_attention", *OPTIMISERS)
+
+
+def test_an_optimiser_that_no_group_uses_has_no_say(modules):
+    assert modules("train", "base", train={"matrix_optimizer": "adamw"}) == (*BASE, OPTIMISERS[0])
+
+
+def test_an_evaluation_has_the_parts_alone_and_an_export_nothing(modules):
+    assert modules("sliding", "base") == modules("legal_ttt", "base") == BASE
+    assert modules("export", "base") == ()
+
+
+def test_an_imported_checkpoint_has_no_optimiser(modules, config):
+    config["imports"] = {"imported": {"checkpoint": "model.pt", "seed": 7, "model": {"smear": False}}}
+    assert modules("train", "imported") == (f"{PARTS}bigram", f"{PARTS}gated_attention")

@@ -1,0 +1,48 @@
+"""The optimisers, one file each under `optimisers/`, found by listing the folder. Imports no torch by itself.
+
+Nothing imports an optimiser's file by a statement, so that an edit of it concerns the trainings that use it alone.
+"""
+
+import ast
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from flowgolf.model.declared import parsed
+
+FOLDER = Path(__file__).parent / "optimisers"
+PACKAGE = "flowgolf.train.optimisers"
+CHOICES = {"matrices": "matrix_optimizer", "embeddings": "embedding_optimizer", "rest": "scalar_optimizer"}
+"""Group of parameters -> the key under `train:` that names its optimiser."""
+
+
+def names() -> list[str]:
+    """Names of the optimisers, in alphabetical order."""
+    return sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
+
+
+def switched_on(train: Any) -> list[str]:
+    """Names of the optimisers that a training uses, in alphabetical order; `train` are its settings."""
+    return sorted({str(getattr(train, key)) for key in CHOICES.values()})
+
+
+def path(name: str) -> Path:
+    """The file of an optimiser."""
+    return FOLDER / f"{name}.py"
+
+
+def module_name(name: str) -> str:
+    """Dotted name of an optimiser's module."""
+    return f"{PACKAGE}.{name}"
+
+
+def class_name(name: str) -> str:
+    """Name of an optimiser's class, the one in its file."""
+    (found,) = [node.name for node in parsed(path(name)).body if isinstance(node, ast.ClassDef)]
+    return found
+
+
+def optimiser_class(name: str) -> type[Any]:
+    """The class of an optimiser; imports its file, and torch."""
+    found: type[Any] = getattr(import_module(module_name(name)), class_name(name))
+    return found
