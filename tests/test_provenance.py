@@ -147,7 +147,7 @@ def test_a_later_stage_is_not_part_of_an_earlier_one():
 
 def test_reading_an_artifact_is_no_part_of_writing_one():
     writing = {"flowgolf.export.artifact", "flowgolf.export.pack", "flowgolf.export.encode", "flowgolf.export.record",
-               "flowgolf.export.compress", "flowgolf.export.grouping",
+               "flowgolf.export.compress", "flowgolf.export.grouping", "flowgolf.export.quantize",
                "flowgolf.export.range_encode"}  # fmt: skip
     scripts = provenance.WORKFLOW / "scripts"
     assert writing <= provenance.sources(scripts / "export.py").keys()

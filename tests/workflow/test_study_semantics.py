@@ -115,12 +115,7 @@ EDITS = [
     ("flowgolf/model/parts/flow_refiner.py", "", "\nNEW = 1\n", {}),
     ("flowgolf/model/gpt.py", "", "\nNEW = 1\n", TRAINED),
     # what nobody uses yet: nothing
-    (
-        "flowgolf/train/settings.py",
-        "    steps: int",
-        "    later: bool = added(False, as_before=False)\n    steps: int",
-        {},
-    ),
+    ("flowgolf/train/settings.py", "    steps: int", f"    {OPTION}\n    steps: int", {}),
 ]
 
 
