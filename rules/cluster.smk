@@ -98,4 +98,5 @@ def ask_cluster():
 
 
 onstart:
+    claim(layout.results, study.source)
     ask_cluster()

@@ -11,11 +11,13 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from flowgolf import provenance
+from flowgolf.data.source_files import source_files
 from flowgolf.study.errors import ConfigError, read_yaml
 from flowgolf.study.expected import Expected
 from flowgolf.study.jobs import timed, watched
 from flowgolf.study.layout import Layout
 from flowgolf.study.manifest import manifest
+from flowgolf.study.ownership import claim, foreign_library, foreign_results
 from flowgolf.study.study import Run, Study
 from flowgolf.submission.one_file import bundle
 
@@ -30,6 +32,9 @@ except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 layout = Layout(study)
+for problem in (foreign_library(workflow.basedir), foreign_results(layout.results, study.source)):
+    if problem:
+        raise WorkflowError(problem)
 RESULTS = layout.results
 RUN = f"{RESULTS}/runs/{{variant}}/seed{{seed}}"
 
@@ -61,6 +66,14 @@ def code_bytes():
 expected = Expected(study, code_bytes)
 
 
+def files_of_the_user():
+    """Files that the data are made from; a path that cannot serve is told before any job."""
+    try:
+        return source_files(study.settings.data)
+    except ValueError as error:
+        raise WorkflowError(f"{study.source}: data: {error}") from None
+
+
 def left_by(stage):
     """Name -> path of what a stage leaves; `update` lets a job that finds it unchanged keep it."""
     return {name: update(path) for name, path in layout.patterns(stage).items()}
@@ -78,6 +91,7 @@ def asked_of(stage):
         "settings": lambda wildcards, input: json.dumps(expected.settings(stage, wildcards.variant)),
         "modules": lambda wildcards, input: expected.modules(stage, wildcards.variant),
         "script": lambda wildcards, input: expected.script(stage, wildcards.variant).stem,
+        "equal_versions": lambda wildcards, input: json.dumps(study.settings.equal_versions),
         "stage": lambda wildcards, input: stage,
         "extra": lambda wildcards, input: json.dumps(layout.kept_nats(stage, **dict(wildcards.items()))),
         "cache": lambda wildcards, input: CACHE,

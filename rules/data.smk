@@ -1,15 +1,18 @@
 """Text to shards.
 
-in:  the data block of the configuration
+in:  the data block of the configuration, and the files of the user that it names
 out: results/<study>/data/tokenizer.model      SentencePiece, trained on the training documents only
      results/<study>/data/data.json            shards with digests, documents, tokens, exact bytes
      results/<study>/data/shards/*.bin         the challenge's format; listed in data.json
 """
 
+SOURCE = files_of_the_user()  # by content: a file that is changed, added or gone makes the data again
 DATA_SETTINGS = json.dumps(study.settings.data.model_dump(mode="json"), sort_keys=True)
 
 
 rule tokenizer:
+    input:
+        source=SOURCE,
     output:
         model=f"{RESULTS}/data/tokenizer.model",
     log:
@@ -27,6 +30,7 @@ rule tokenizer:
 rule tokens:
     input:
         tokenizer=rules.tokenizer.output.model,
+        source=SOURCE,
     output:
         data=layout.data,
     log:

@@ -23,7 +23,7 @@ rule manifest:
         f"{RESULTS}/logs/manifest.log",
     params:
         manifest=lambda wildcards, input: MANIFEST,  # the digest reruns the job; a reason of 30 KB helps nobody
-        digest=provenance.label(MANIFEST, code("manifest")),
+        digest=f"{provenance.digest(MANIFEST)} {code('manifest')}",
         failure=f"{RESULTS}/failed/manifest.json",
     message:
         "list of declared runs"

@@ -9,6 +9,7 @@ import pytest
 from flowgolf import provenance
 from flowgolf.files import read_json
 from flowgolf.running.stage import stage
+from flowgolf.study.runtime import runtime
 
 SCRIPT = "train"
 SETTINGS = {"train": {"steps": 6}}
@@ -34,7 +35,8 @@ def job_of(variant="nfm", seed=1, settings=SETTINGS, cache=None, extra=None):
     code = provenance.fingerprint(provenance.WORKFLOW / "scripts" / f"{SCRIPT}.py")
     params = Named(
         stage="train", script=SCRIPT, modules=(), identified=json.dumps(settings), settings=json.dumps(settings),
-        identity=provenance.label(settings, code), cache=cache, extra=json.dumps(extra or {}),
+        identity=provenance.label(settings, code, runtime({})), equal_versions="{}", cache=cache,
+        extra=json.dumps(extra or {}),
         failure=f"failed/train/{variant}/seed{seed}.json",
     )  # fmt: skip
     return SimpleNamespace(
@@ -145,11 +147,12 @@ def test_a_failure_leaves_no_half_result(folder):
 
 def test_code_that_changed_since_the_launch_is_refused(folder, capsys):
     job = job_of()
-    job.params["identity"] = "settings 000000000000, code 000000000000"
+    job.params["identity"] = "settings 000000000000, code 000000000000, versions none"
     with pytest.raises(SystemExit), stage(job):
         raise AssertionError("computed")
     told = capsys.readouterr().err
-    assert "the code has changed since this launch was planned (settings 000000000000, code 000000000000; now " in told
+    assert "has changed since this launch was planned, or this node has another" in told
+    assert "(planned: settings 000000000000, code 000000000000, versions none; here: settings " in told
     assert "start Snakemake again, and leave the code alone while jobs wait" in told
 
 

@@ -33,7 +33,7 @@ class TracedStudy(StudyFolder):
                 inputs |= {key: Path(run[upstream]).with_name(STAGES[upstream].outputs[output])
                            for key, (upstream, output) in stage.takes.items()}  # fmt: skip
                 digests = {key: sha256(path) for key, path in inputs.items()}
-                origin = Origin(name, {"points": run["variant"]}, CODE, digests)
+                origin = Origin(name, {"points": run["variant"]}, CODE, digests, versions="torch-2")
                 run["made_from"][name] = str(folder / "made_from.json")
                 run["expected"][name] = origin.label
                 origin.write({**outputs, "made_from": run["made_from"][name]})
@@ -61,14 +61,15 @@ def test_what_the_study_asks_for_is_current(study):
 @pytest.mark.parametrize(
     ("expected", "why"),
     [
-        ("settings 000000000000, code {code}", "other settings"),
-        ("settings {settings}, code 000000000000", "other code"),
-        ("settings 000000000000, code 000000000000", "other settings and code"),
+        ("settings 000000000000, code {code}, versions {versions}", "other settings"),
+        ("settings {settings}, code 000000000000, versions {versions}", "other code"),
+        ("settings 000000000000, code 000000000000, versions {versions}", "other settings and code"),
+        ("settings {settings}, code {code}, versions torch-1", "other versions"),
     ],
 )
 def test_other_settings_or_code_are_told_and_reach_what_follows(nfm, expected, why):
-    settings, code = (part.split(" ")[1] for part in nfm["expected"]["train"].split(", "))
-    nfm["expected"]["train"] = expected.format(settings=settings, code=code)
+    now = dict(part.split(" ", 1) for part in nfm["expected"]["train"].split(", "))
+    nfm["expected"]["train"] = expected.format(**now)
     assert outdated(nfm, "train") == why
     assert outdated(nfm, "export") == "train is outdated"
     assert outdated(nfm, "sliding") == outdated(nfm, "legal_ttt") == "export is outdated"
@@ -107,13 +108,25 @@ def test_values_of_a_published_study_are_believed(tmp_path):
 def test_nothing_outdated_is_counted_in_a_table_or_drawn(study, nfm):
     for run in study.manifest["runs"]:
         if run["variant"] == "nfm":
-            run["expected"]["train"] = "settings 000000000000, code 000000000000"
+            run["expected"]["train"] = "settings 000000000000, code 000000000000, versions none"
     results = collect_results(study.manifest_path)
     assert results.values("nfm", "sliding_bpb").empty and not results.values("base", "sliding_bpb").empty
-    assert results.status("nfm", "train") == "outdated: other settings and code"
+    assert results.status("nfm", "train") == "outdated: other settings and code and versions"
     assert set(results.training["variant"]) == set(results.adaptation["variant"]) == {"base", *study.variants} - {"nfm"}
     shown = status_table(study.manifest, {}, 0.0)
     assert shown.title == "made_up: 8 runs, 5 done, 3 outdated"
     row = shown.frame[shown.frame["variant"] == "nfm"].iloc[0]
-    assert row["state"].startswith("train outdated: other settings and code; export outdated: train is outdated")
+    assert row["state"].startswith(
+        "train outdated: other settings and code and versions; export outdated: train is outdated"
+    )
     assert row["sliding_bpb"] == ""
+
+
+def test_data_that_could_not_be_made_are_the_reason_of_every_run(study, nfm, tmp_path):
+    failure = study.write("failed/tokens.json", {"message": "data: corpus: no text in it"})
+    study.remove("nfm", 42, *STAGES)
+    nfm["failed_data"] = [str(tmp_path / "failed/tokenizer.json"), str(failure)]
+    row = collect_results(study.manifest_path).frame.query("variant == 'nfm' and seed == 42").iloc[0]
+    assert {row[f"{stage}_status"] for stage in STAGES} == {"failed: data: corpus: no text in it"}
+    shown = status_table(study.manifest, {}, 0.0).frame.query("variant == 'nfm' and seed == '42'").iloc[0]
+    assert shown["state"] == "train, export, sliding, legal_ttt failed: data: corpus: no text in it"

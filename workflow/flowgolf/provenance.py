@@ -135,7 +135,14 @@ def canonical(value: object) -> str:
     return repr(value)
 
 
-def label(settings: object, code: str) -> str:
-    """What a result is identified by beside its inputs, short enough to read: `settings 1f0c..., code 9a21...`."""
-    text = json.dumps(settings, sort_keys=True)
-    return f"settings {sha256(text.encode()).hexdigest()[:DIGITS]}, code {code}"
+def label(settings: object, code: str, versions: str) -> str:
+    """What a result is identified by beside its inputs, short enough to read.
+
+    `settings 1f0c..., code 9a21..., versions python-3.11.7 torch-2.13.0`
+    """
+    return f"settings {digest(settings)}, code {code}, versions {versions}"
+
+
+def digest(value: object) -> str:
+    """Hash of a JSON value (hex)."""
+    return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:DIGITS]

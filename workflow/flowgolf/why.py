@@ -63,6 +63,8 @@ def reasons(layout: Layout, expected: Expected, stage: str, run: Run) -> Iterato
     yield from changed_settings(made_from["settings"], expected.identity(stage, run.variant))
     sources = provenance.sources(expected.script(stage, run.variant), expected.modules(stage, run.variant))
     yield from changed_code(made_from["code"], sources)
+    if made_from["versions"] != expected.versions:
+        yield f"versions: {made_from['versions']} -> {expected.versions}"
     for name, path in inputs_of(layout, stage, run).items():
         if made_from["inputs"].get(name) != digest(path):
             yield f"input: {name} ({path}) is {'not what it was' if Path(path).exists() else 'not there'}"

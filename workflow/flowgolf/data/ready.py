@@ -9,22 +9,12 @@ import numpy as np
 
 from flowgolf.data.byte_count import ByteTable, decoded_bytes, load_processor
 from flowgolf.data.record import part_record
-from flowgolf.data.settings import ShardsData
 from flowgolf.data.shards import Shards, Tokens, map_shard
 from flowgolf.data.split import DIGEST_BYTES
 from flowgolf.files import sha256
 from flowgolf.running.progress import Progress
 
 CHUNK_TOKENS = 1 << 22
-
-
-def shard_paths(settings: ShardsData, part: str) -> list[Path]:
-    """The `part` (train or val) shards of a folder in the order of their numbers; ValueError when there is none."""
-    pattern = f"{settings.prefix}_{part}_*.bin"
-    found = sorted(Path(settings.path).glob(pattern))
-    if not found:
-        raise ValueError(f"{settings.path}: no shard named {pattern} in this folder")
-    return found
 
 
 def ready_record(train: Sequence[Path], validation: Sequence[Path], model_path: str | Path) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from pyarrow import ArrowException
 from pyarrow.parquet import ParquetFile
 
 from flowgolf.data.settings import SampleData, TextData
+from flowgolf.data.source_files import text_files
 
-SUFFIXES = (".txt", ".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
 CHUNK_BYTES = 1 << 20
 
 
@@ -84,20 +84,6 @@ def first_paragraphs(text: str, max_bytes: int) -> str:
             break
         kept.append(paragraph)
     return "\n\n".join(kept)
-
-
-def text_files(path: Path) -> list[Path]:
-    """`path` itself, or the files below a folder that have a known extension, sorted by path."""
-    if path.is_dir():
-        found = sorted(below for below in path.rglob("*") if below.name.endswith(SUFFIXES) and below.is_file())
-        if not found:
-            raise ValueError(f"{path}: no file with an accepted extension ({', '.join(SUFFIXES)}) in this folder")
-        return found
-    if not path.name.endswith(SUFFIXES):
-        raise ValueError(f"{path}: unknown extension, accepted are {', '.join(SUFFIXES)}")
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file or folder")
-    return [path]
 
 
 def read_text(path: Path) -> str:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from flowgolf.data.byte_count import load_processor
 from flowgolf.data.hub import HubExport
-from flowgolf.data.ready import ready_record, shard_paths
+from flowgolf.data.ready import ready_record
 from flowgolf.data.settings import DataSettings, HubData, SampleData, TextData
+from flowgolf.data.source_files import shard_paths
 from flowgolf.data.tokenize_run import TokenizeRun
 from flowgolf.data.tokenizer import check_vocab_size
 from flowgolf.files import sha256, write_json

@@ -32,6 +32,10 @@ class Origin:
     """None where the seed only chooses the inputs."""
     part: str | None = None
     """`k/n` for one of several jobs that share a result."""
+    versions: str = ""
+    """Of Python and the libraries that compute; see `study/runtime.py`."""
+    device: str = "cpu"
+    """Kind of device: no GPU gives a CPU's digits."""
 
     @property
     def key(self) -> str:
@@ -41,7 +45,7 @@ class Origin:
     @property
     def label(self) -> str:
         """The part of it that is known before any input exists; see `provenance.label`."""
-        return provenance.label(self.settings, provenance.combined(self.code))
+        return provenance.label(self.settings, provenance.combined(self.code), self.versions)
 
     def write(self, outputs: Mapping[str, str]) -> None:
         """Leave made_from.json, the last file of a result."""

@@ -17,6 +17,7 @@ from flowgolf.running.job import job
 from flowgolf.running.lock import locked
 from flowgolf.running.origin import Origin
 from flowgolf.running.store import Store
+from flowgolf.study.runtime import runtime
 from flowgolf.study.stages import MADE_FROM, STAGES
 
 CONTENT_INPUTS = ("data", "checkpoint", "model", "plan", "artifact")
@@ -87,15 +88,24 @@ def origin_of(snakemake: Any, run: RunningStage) -> Origin:
         inputs={name: files.sha256(given[name]) for name in CONTENT_INPUTS if given.get(name)},
         seed=run.seed if STAGES[params.stage].seeded else None,
         part=params.get("part"),
+        versions=runtime(json.loads(params.equal_versions)),
+        device=device_kind(),
     )
 
 
+def device_kind() -> str:
+    """What the stage computes on: `cuda` where its script has imported torch and there is a GPU."""
+    torch = sys.modules.get("torch")
+    return "cuda" if torch is not None and torch.cuda.is_available() else "cpu"
+
+
 def refuse_changed_code(made_from: Origin, planned: str) -> None:
-    """Refuse to compute with other code than that of the launch, under whose name the result would stand."""
+    """Refuse to compute with other code or libraries than the launch's, under whose name the result would stand."""
     if made_from.label != planned:
         raise ValueError(
-            f"the code has changed since this launch was planned ({planned}; now {made_from.label}): "
-            "start Snakemake again, and leave the code alone while jobs wait"
+            "the code or a library has changed since this launch was planned, or this node has another "
+            f"(planned: {planned}; here: {made_from.label}): start Snakemake again, and leave the code alone while "
+            "jobs wait"
         )
 
 

@@ -23,6 +23,8 @@ def outdated(run: Mapping[str, Any], stage: str) -> str:
     if changed := changed_label(str(made_from["label"]), run["expected"][stage]):
         return f"other {changed}"
     record = Path(run[stage])
+    if not record.is_file():
+        return f"{record.name} is gone"
     if made_from["outputs"].get(record.name) != files.sha256(record):
         return f"{record.name} was changed after it was made"
     return outdated_inputs(run, stage, made_from)
@@ -51,6 +53,6 @@ def origin(run: Mapping[str, Any], stage: str) -> dict[str, Any] | None:
 
 
 def changed_label(before: str, now: str) -> str:
-    """Which parts of two labels differ: `settings`, `code`, or both; see `provenance.label`."""
-    one, other = (dict(part.split(" ") for part in label.split(", ")) for label in (before, now))
+    """Which parts of two labels differ: `settings`, `code`, `versions`; see `provenance.label`."""
+    one, other = (dict(part.split(" ", 1) for part in label.split(", ")) for label in (before, now))
     return " and ".join(name for name in other if one.get(name) != other[name])

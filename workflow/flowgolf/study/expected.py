@@ -7,6 +7,7 @@ from typing import Any
 
 from flowgolf import provenance
 from flowgolf.model import registry as parts
+from flowgolf.study.runtime import runtime
 from flowgolf.study.stages import STAGES
 from flowgolf.study.study import Study
 from flowgolf.train import registry as optimisers
@@ -18,6 +19,7 @@ class Expected:
     def __init__(self, study: Study, code_bytes: Callable[[], int]) -> None:
         """`code_bytes` gives the size of the generated train_gpt.py, for exports that leave `code_bytes` open."""
         self.study, self.code_bytes = study, code_bytes
+        self.versions = runtime(study.settings.equal_versions)
         self.label = cache(self._label)
         self.identity = cache(self._identity)
 
@@ -51,4 +53,4 @@ class Expected:
     def _label(self, stage: str, variant: str) -> str:
         """What the result is identified by besides its inputs; see `provenance.label`."""
         code = provenance.fingerprint(self.script(stage, variant), self.modules(stage, variant))
-        return provenance.label(self.identity(stage, variant), code)
+        return provenance.label(self.identity(stage, variant), code, self.versions)

@@ -48,6 +48,7 @@ def located(layout: Layout, run: Run, expected: Expected) -> dict[str, Any]:
         "data": layout.data,
         "made_from": {name: layout.path(name, MADE_FROM, run) for name in STAGES},
         "expected": labels,
+        "failed_data": [f"{layout.results}/failed/{name}.json" for name in ("tokenizer", "tokens")],
         "failed": {name: layout.failure(name, run) for name in STAGES},
         "state": {name: layout.state(name, run, labels[name]) for name, stage in STAGES.items() if stage.resumes},
     }

@@ -9,6 +9,7 @@ from flowgolf.evaluate.settings import EvaluateSettings
 from flowgolf.export.settings import ExportSettings
 from flowgolf.model.settings import ModelSettings
 from flowgolf.settings import Settings
+from flowgolf.study.runtime import COMPUTES
 from flowgolf.train.settings import TrainSettings
 
 NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.+=-]*$"  # a folder name and a Snakemake wildcard
@@ -104,8 +105,19 @@ class StudySettings(Settings):
     """Variants whose weights come from a file."""
     report: ReportSettings = ReportSettings()
     """What the tables compare."""
+    equal_versions: dict[str, list[str]] = {}
+    """Releases that compute the same: results made with one are not made again with another of the same list."""
     submission: SubmissionSettings | None = None
     """Who submits what; null when nothing is to be submitted."""
+
+    @field_validator("equal_versions")
+    @classmethod
+    def check_versions(cls, equal: dict[str, list[str]]) -> dict[str, list[str]]:
+        """Refuse a name whose version identifies nothing."""
+        for name in equal:
+            if name not in ("python", *COMPUTES):
+                raise ValueError(f"{name} is none of {', '.join(('python', *COMPUTES))}")
+        return equal
 
     @field_validator("seeds")
     @classmethod

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from flowgolf.files import read_json, write_json
-from flowgolf.report.results.collect import collect, modified, short
+from flowgolf.report.results.collect import collect, data_failure, modified, short
 from flowgolf.report.results.declared_runs import canonical
 from flowgolf.report.results.metrics import EVALUATIONS, METRICS, is_partial
 from flowgolf.report.tables.render import Column, Table, cell_text, markdown
@@ -103,7 +103,7 @@ def stage_state(run: Mapping[str, Any], stage: str, queue: Mapping[str, ClusterJ
     reason = f"failed: {short(str(read_json(failure)['message']))}" if failure.exists() else ""
     states = [job_state(Path(job["log"]), queue.get(job["queue_name"]), reason, now) for job in run["jobs"][stage]]
     found = (s for word in ("running", "queued", "failed") for s in states if s.startswith(word))
-    return next(found, f"outdated: {why}" if there else "pending")
+    return next(found, f"outdated: {why}" if there else data_failure(run) or "pending")
 
 
 def job_state(log: Path, job: ClusterJob | None, reason: str, now: float) -> str:

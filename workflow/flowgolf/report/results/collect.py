@@ -164,7 +164,15 @@ def status_of(run: Mapping[str, Any], stage: str) -> str:
     if progress and running_at > 0:
         record = read_json(progress)
         return f"running {100 * record['done'] // record['total']} %"
-    return f"outdated: {why}" if there else "pending"
+    if there:
+        return f"outdated: {why}"
+    return data_failure(run) or "pending"
+
+
+def data_failure(run: Mapping[str, Any]) -> str:
+    """Status of every stage of a run whose data could not be made; empty when they could, or may yet be."""
+    records = [Path(path) for path in run.get("failed_data", ()) if Path(path).exists()]
+    return f"failed: {short(str(read_json(records[0])['message']))}" if records else ""
 
 
 def short(message: str) -> str:
