@@ -83,7 +83,7 @@ class StudyFolder:
         self.write(run["train"], {
             "variant": variant, "seed": seed, "parameters": 700_000 + 5_000 * index, "steps": 250,
             "train_val_bpb": bpb + 0.02, "ema_roundtrip_bpb": bpb + 0.01, "elapsed_seconds": 60.0,
-            "model": {"dim": 128, "points": index}, "train": {"steps": 250}, **made,
+            "tensors": trained_tensors(index), "model": {"dim": 128, "points": index}, "train": {"steps": 250}, **made,
         })  # fmt: skip
         self.write(run["export"], export_record(index, seed) | made)
         score = {"nats": 1.0, "bytes": 10, "tokens": 5, "loss": 0.2, "partial": False, "seconds": 3.0, **made}
@@ -97,14 +97,30 @@ class StudyFolder:
         write_curves(run, bpb)
 
 
+def trained_tensors(index: int) -> dict[str, Any]:
+    """The tensors of a training's record; every arm but the first has a flow matcher, each of another size."""
+
+    def facts(label: str, elements: int, group: str, storage: str) -> dict[str, Any]:
+        optimizer = "muon" if group == "matrices" else "adamw"
+        return {"label": label, "elements": elements, "group": group, "storage": storage, "optimizer": optimizer}
+
+    tensors = {
+        "blocks.0.attn.c_q.weight": facts("attention", 300_000, "matrices", "block"),
+        "blocks.1.attn.c_q.weight": facts("attention", 300_000, "matrices", "block"),
+        "blocks.0.attn.q_gain": facts("attention", 8, "rest", "control"),
+        "tok_emb.weight": facts("token embedding", 90_000, "embeddings", "int8"),
+    }
+    return tensors | ({"flow_matcher.w1": facts("flow matcher", 5_000 * index, "rest", "int8")} if index else {})
+
+
 def export_record(index: int, seed: int) -> dict[str, Any]:
     """An export record as the export stage writes it; the tensors' bytes add up to those of the weights."""
     kinds = ("int6", "int6", "int8", "int8", "float16")
     names = ("blocks.0.attn.c_q.weight", "blocks.0.mlp.fc.weight", "tok_emb.weight", "flow_matcher.w1", "blocks.0.gate")
     sizes = np.array([150_000, 220_000, 90_000, 30_000 + 4_000 * index, 5_000 + seed % 100])
-    tensors = [
-        {"name": name, "kind": kind, "bytes": int(size)} for name, kind, size in zip(names, kinds, sizes, strict=True)
-    ]
+    labels = ("attention", "MLP", "token embedding", "flow matcher", "attention")
+    rows = zip(names, labels, kinds, sizes, strict=True)
+    tensors = [{"name": name, "label": label, "kind": kind, "bytes": int(size)} for name, label, kind, size in rows]
     weights, code, cap = int(sizes.sum()) + 300, 115_032, 660_000
     return {
         "bytes_weights": weights, "bytes_code": code, "bytes_total": weights + code, "cap_bytes": cap,

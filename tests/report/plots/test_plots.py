@@ -122,15 +122,15 @@ def test_bytes_of_the_parts_add_up_to_the_artifact(study: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "group"),
+    ("label", "kind", "group"),
     [
-        ("blocks.3.attn.c_k.weight", "int5", "attention (int5)"),
-        ("bigram.embed.weight", "int8", "bigram (int8)"),
-        ("blocks.3.attn_scale", "float32", "small tensors (float32)"),
+        ("attention", "int5", "attention (int5)"),
+        ("a part of my own", "int8", "a part of my own (int8)"),
+        ("block scales", "float32", "small tensors (float32)"),
     ],
 )
-def test_groups_of_tensors(name: str, kind: str, group: str) -> None:
-    assert group_of(name, kind) == group
+def test_groups_of_tensors(label: str, kind: str, group: str) -> None:
+    assert group_of({"name": "blocks.3.attn.c_k.weight", "label": label, "kind": kind}) == group
 
 
 def test_the_same_records_give_the_same_files(study: Any, tmp_path: Path) -> None:

@@ -22,7 +22,6 @@ from flowgolf.report.results.collect import Results
 
 KILOBYTE = 1_000
 LARGE_BYTES = 2_000_000  # the axis is in MB if an artifact is larger, else in kB
-PARTS = {"attn": "attention", "mlp": "MLP", "tok_emb": "token embedding"}
 HATCHES = ("", "///", "...")
 
 
@@ -79,15 +78,12 @@ def run_bytes(run: pd.Series) -> dict[str, float]:
     total = sum(tensor["bytes"] for tensor in tensors)
     groups: dict[str, float] = {}
     for tensor in tensors:
-        group = group_of(tensor["name"], tensor["kind"])
+        group = group_of(tensor)
         groups[group] = groups.get(group, 0.0) + tensor["bytes"] / total * run["weights_bytes"]
     return groups | {"code": run["code_bytes"]}
 
 
-def group_of(name: str, kind: str) -> str:
-    """Name the part of the model that a tensor belongs to, from its dotted name, with its bit width."""
-    if not kind.startswith("int"):
-        return f"small tensors ({kind})"
-    steps = name.split(".")
-    part = next((part for key, part in PARTS.items() if key in steps), steps[0].replace("_", " "))
-    return f"{part} ({kind})"
+def group_of(tensor: Mapping[str, Any]) -> str:
+    """The part of the model that a tensor belongs to with its bit width; what is not quantised is one group."""
+    label = tensor["label"] if tensor["kind"].startswith("int") else "small tensors"
+    return f"{label} ({tensor['kind']})"

@@ -20,6 +20,7 @@ MESSAGE_CHARACTERS = 60
 VALUES = {
     "train": {
         "parameters": "parameters",
+        "model_tensors": "tensors",
         "train_val_bpb": "train_val_bpb",
         "ema_roundtrip_bpb": "ema_roundtrip_bpb",
         "train_job": "slurm_job_id",

@@ -11,6 +11,7 @@ from flowgolf.report.results.study_rules import check, commit_notes
 from flowgolf.report.tables.arms import arms_table
 from flowgolf.report.tables.beside_published import compare_table
 from flowgolf.report.tables.effects import effects_table
+from flowgolf.report.tables.parts import parts_table
 from flowgolf.report.tables.per_seed import seeds_table
 from flowgolf.report.tables.published_study import PUBLISHED, published_results
 from flowgolf.report.tables.render import Table, markdown, write_table
@@ -47,6 +48,7 @@ def study_tables(results: Results, published: Results | None) -> list[Table]:
         effects_table(results),
         *(sweep_table(results, sweep) for sweep in results.manifest["sweeps"]),
         export_table(results),
+        parts_table(results),
         *([compare_table(results, published)] if published else []),
     ]
     made = [*(with_partial(table, results) for table in evaluated), trajectory_table(results)]
