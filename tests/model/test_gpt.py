@@ -116,6 +116,18 @@ def test_last_positions_alone_reach_the_head_and_the_last_mlp(parts, tiny, busy_
     assert seen == {"mlp": last_block, "queries": last_block, "head": 3}
 
 
+def test_parts_after_one_that_reads_every_position_get_the_last_alone(tiny, busy_gpt, token_ids):
+    gpt = busy_gpt(tiny(ttt_linear={"heads": 4, "mini_batch": 8}, flow_refiner={"latent_dim": 8, "hidden_dim": 12}))
+    seen = {}
+    for name in ("ttt_refiner", "flow_refiner"):
+        gpt.get_submodule(name).register_forward_hook(
+            lambda _, inputs, __, name=name: seen.update({name: inputs[0].shape[1]})
+        )
+    ids = token_ids(2, 21)
+    gpt.token_losses(ids[:, :-1], ids[:, 1:], last=3)
+    assert seen == {"ttt_refiner": 20, "flow_refiner": 3}
+
+
 def test_hidden_and_logits_agree(tiny, every_part, busy_gpt, token_ids, logits_of):
     gpt = busy_gpt(tiny(**every_part))
     ids = token_ids(2, 20)

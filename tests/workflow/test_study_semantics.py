@@ -140,8 +140,10 @@ def test_what_a_result_was_made_from_is_told_key_by_key_and_file_by_file(clone):
     told = clone.why("nfm", "train")
     assert told.returncode == 1
     assert told.stdout.splitlines()[:3] == [
-        "train nfm seed 1 would run:", "  settings: train.steps 6 -> 7", "  code: flowgolf.train.muon changed",
-    ]  # fmt: skip
+        "train nfm seed 1 would run:",
+        "  settings: train.steps 6 -> 7",
+        "  code: flowgolf.train.optimisers.muon changed",
+    ]
 
 
 def test_why_says_when_nothing_is_to_do_and_whose_result_it_is(clone):

@@ -37,9 +37,11 @@ def module_name(name: str) -> str:
 
 
 def class_name(name: str) -> str:
-    """Name of an optimiser's class, the one in its file."""
-    (found,) = [node.name for node in parsed(path(name)).body if isinstance(node, ast.ClassDef)]
-    return found
+    """Name of an optimiser's class, the one in its file; ValueError for a file with none or several."""
+    found = [node.name for node in parsed(path(name)).body if isinstance(node, ast.ClassDef)]
+    if len(found) != 1:
+        raise ValueError(f"{path(name)}: an optimiser's file has one class, found {', '.join(found) or 'none'}")
+    return found[0]
 
 
 def optimiser_class(name: str) -> type[Any]:
