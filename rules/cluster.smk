@@ -1,13 +1,17 @@
 """What jobs ask of a cluster, and what the main process asks it first. A site's own values are in profiles/slurm.
 
 in:  study
-out: minutes(), devices(), rules that never become cluster jobs, the environment of jobs
+out: minutes(), megabytes(), devices(), which failures are tried again, rules that never become cluster jobs, the environment of jobs
 """
 
 import shlex
+import time
 
-from flowgolf.running import cluster_site, slurm
-from flowgolf.study import time_limits
+from snakemake.jobs import Job as SnakemakeJob
+
+from flowgolf.running import cluster_site, launches
+from flowgolf.running.job import failed_for_good
+from flowgolf.study import memory, time_limits
 
 
 localrules:
@@ -41,14 +45,34 @@ shell.prefix(
 )
 
 
+MAIN_JOB = os.environ.get("SLURM_JOB_ID")  # of the main process, where it is one: the plugin forgets it
+
+
 def minutes(limit):
     """Time limit of a stage from the settings of the run: a function of the wildcards."""
     return lambda wildcards: limit(study.variants[wildcards.variant])
 
 
+def megabytes(need):
+    """Memory of a stage from the settings of the run, more at each attempt: a function of the wildcards."""
+    return lambda wildcards, attempt: attempt * need(study.variants[wildcards.variant])
+
+
 def devices(wildcards):
     """GPUs of a training."""
     return study.variants[wildcards.variant].train.devices
+
+
+LAUNCHED = time.time()
+
+
+def restarts(job):
+    """How often a failed job may be submitted again: as `restart-times` says, unless it would only fail again."""
+    return 0 if failed_for_good(job.params.get("failure"), LAUNCHED) else job.rule.restart_times
+
+
+# Snakemake knows numbers of restarts for a rule, not for a kind of failure.
+SnakemakeJob.restart_times = property(restarts)
 
 
 def sbatch_line(job):
@@ -68,6 +92,17 @@ def sbatch_line(job):
     return " ".join(
         f"{get_submit_command(job, params, workflow.executor_settings)}{set_gres_string(job)}".split()
     )
+
+
+def job_name():
+    """Name of all SLURM jobs of this launch, which begins with the study's; no two launches have the same.
+
+    The plugin asks SLURM for the state of its jobs by this one name, so it cannot say more; the jobs' comments do.
+    """
+    executor = workflow.scheduler._executor
+    if not workflow.executor_settings.jobname_prefix:
+        executor.run_uuid = f"{study.settings.name}_{executor.run_uuid}"
+    return executor.run_uuid
 
 
 def ask_cluster():
@@ -90,11 +125,14 @@ def ask_cluster():
         raise WorkflowError(
             "nothing is submitted: those are the sbatch lines, asked for with --config sbatch=show"
         )
+    if not requests:  # a target that only looks touches nothing in the queue
+        return
     try:
         cluster_site.check_site(requests)
     except ValueError as error:
         raise WorkflowError(str(error)) from None
-    slurm.cancel_left_behind(Path.cwd())
+    launches.cancel_left_behind(Path.cwd())
+    launches.announce(Path.cwd(), job_name(), MAIN_JOB)
 
 
 onstart:

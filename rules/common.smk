@@ -2,7 +2,8 @@
 
 in:  the configuration
 out: study, layout, expected, RESULTS, RUN, code(), left_by(), asked_of(), result(), of_every_part(), of_every_seed(),
-     submitted_folders(), beside_a_running_workflow(), show_partial_results()
+     submitted_folders(), beside_a_running_workflow(), resumable_states(),
+     forget_old_states(), show_partial_results()
 """
 
 import json
@@ -18,6 +19,7 @@ from flowgolf.study.jobs import timed, watched
 from flowgolf.study.layout import Layout
 from flowgolf.study.manifest import manifest
 from flowgolf.study.ownership import claim, foreign_library, foreign_results
+from flowgolf.study.stages import STAGES
 from flowgolf.study.study import Run, Study
 from flowgolf.submission.one_file import bundle
 
@@ -134,6 +136,24 @@ def beside_a_running_workflow(wildcards):
     """No input; and this Snakemake holds no lock, as with --nolock: its end would remove that of a running one."""
     workflow.persistence.lock = workflow.persistence.unlock = workflow.persistence.noop
     return []
+
+
+def resumable_states():
+    """Where a job of this study, as it is now, keeps what it would go on from."""
+    resuming = [name for name, stage in STAGES.items() if stage.resumes]
+    return [
+        layout.state(stage, run, expected.label(stage, run.variant))
+        for stage in resuming
+        for run in study.stage_runs(stage)
+    ]
+
+
+def forget_old_states():
+    """Once the whole study is complete: states of settings or code that it no longer has."""
+    from flowgolf.running.states import remove_left_over
+
+    if any(job.rule.name == "all" for job in workflow.dag.jobs):
+        remove_left_over(f"{RESULTS}/state", resumable_states())
 
 
 def show_partial_results():

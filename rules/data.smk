@@ -4,10 +4,16 @@ in:  the data block of the configuration, and the files of the user that it name
 out: results/<study>/data/tokenizer.model      SentencePiece, trained on the training documents only
      results/<study>/data/data.json            shards with digests, documents, tokens, exact bytes
      results/<study>/data/shards/*.bin         the challenge's format; listed in data.json
+     results/<study>/data/complete             that these are there; gone when one is found gone or changed
 """
+
+from flowgolf.data.present import forget_damaged
 
 SOURCE = files_of_the_user()  # by content: a file that is changed, added or gone makes the data again
 DATA_SETTINGS = json.dumps(study.settings.data.model_dump(mode="json"), sort_keys=True)
+COMPLETE = f"{RESULTS}/data/complete"
+
+forget_damaged(layout.data, COMPLETE)
 
 
 rule tokenizer:
@@ -33,6 +39,7 @@ rule tokens:
         source=SOURCE,
     output:
         data=layout.data,
+        complete=touch(COMPLETE),
     log:
         f"{RESULTS}/logs/tokens.log",
     threads: workflow.resource_settings.cores or 1

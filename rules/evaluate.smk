@@ -28,7 +28,7 @@ rule sliding:
     threads: lambda wildcards: study.variants[wildcards.variant].evaluate.sliding.threads
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=megabytes(memory.sliding_mb),
         runtime=minutes(time_limits.sliding_minutes),
     params:
         **asked_of("sliding"),
@@ -53,7 +53,7 @@ rule sliding_part:
     threads: lambda wildcards: study.variants[wildcards.variant].evaluate.sliding.threads
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=megabytes(memory.sliding_mb),
         runtime=minutes(time_limits.sliding_minutes),
     params:
         **asked_of("sliding"),
@@ -69,6 +69,7 @@ rule merge_sliding:
     input:
         records=of_every_part("record"),
         checks=of_every_part("checks"),
+        made_from=of_every_part("made_from"),
         artifact=result("export", "artifact"),
         data=rules.tokens.output.data,
     output:
@@ -96,7 +97,7 @@ rule legal_ttt:
     threads: lambda wildcards: study.variants[wildcards.variant].evaluate.legal_ttt.threads
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=megabytes(memory.legal_ttt_mb),
         runtime=minutes(time_limits.legal_ttt_minutes),
     params:
         **asked_of("legal_ttt"),

@@ -20,7 +20,7 @@ rule train:
     threads: lambda wildcards: study.variants[wildcards.variant].train.threads * devices(wildcards)
     resources:
         gpu=devices,
-        mem_mb=lambda wildcards: 8000 * devices(wildcards),
+        mem_mb=megabytes(memory.train_mb),
         runtime=minutes(time_limits.train_minutes),
     params:
         **asked_of("train"),

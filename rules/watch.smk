@@ -1,4 +1,6 @@
-"""Targets that only look: what every run is doing, and what a launch would cost. They print, and keep no lock.
+"""Targets beside a study: what every run is doing, what a launch would cost, which saved states nobody needs.
+
+They print, and keep no lock.
 
 in:  the records, logs and failure records of every run; squeue where there is one
 out: results/<study>/partial/    the tables so far (status)
@@ -34,6 +36,25 @@ rule estimate:
         "estimate"
     script:
         "../workflow/scripts/estimate.py"
+
+
+rule clean:
+    input:
+        beside_a_running_workflow,
+    log:
+        f"{RESULTS}/logs/clean.log",
+    localrule: True
+    params:
+        folder=f"{RESULTS}/state",
+        current=lambda wildcards: json.dumps(resumable_states()),
+    message:
+        "clean"
+    script:
+        "../workflow/scripts/clean.py"
+
+
+onsuccess:
+    forget_old_states()
 
 
 onerror:

@@ -13,6 +13,8 @@ from tiny_clone import Clone
 
 LONG_STEPS = 50
 STEP_SECONDS = 0.25
+BASE_MB = 1500
+HUNGRY_BYTES = 1_200_000_000  # with all else more than the first attempt's memory, and less than the second's
 LONG = {"moved": 60, "cancelled": 100, "late": 240, "orphan": 360}  # steps of the trainings that faults meet
 
 
@@ -20,7 +22,7 @@ class ClusterClone(Clone):
     """Runs `snakemake --profile slurm` as a user types it, inside the private SLURM.
 
     Trainings of more than `LONG_STEPS` steps sleep `STEP_SECONDS` before each: long enough for faults to meet them on
-    any machine, and the weights stay the same.
+    any machine, and the weights stay the same. Memory is small, so that one training can need more than it asked for.
     """
 
     def __init__(self, folder: Path, slurm: PrivateSlurm, store: Path) -> None:
@@ -31,8 +33,11 @@ class ClusterClone(Clone):
         profile = folder / "profiles" / "slurm" / "config.yaml"
         profile.write_text(profile.read_text() + "slurm-init-seconds-before-status-checks: 2\n")
         nap = f"__import__('time').sleep({STEP_SECONDS} if settings.steps > {LONG_STEPS} else 0)"
+        eat = f"(lambda held: __import__('time').sleep(4))(b'x' * {HUNGRY_BYTES})"
+        meal = f"{eat} if 'hungry' in trainer.label and not trainer.step else 0"
         step = "            row = trainer.take_step()\n"
-        self.replace("workflow/flowgolf/train/process.py", step, f"            {nap}\n{step}")
+        self.replace("workflow/flowgolf/train/process.py", step, f"            {nap}\n            {meal}\n{step}")
+        self.replace("workflow/flowgolf/study/memory.py", "BASE_MB = 6000", f"BASE_MB = {BASE_MB}")
 
     def replace(self, name: str, old: str, new: str) -> None:
         """Edit one place of one file."""
@@ -128,10 +133,11 @@ def study(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def study_to_disturb(config: dict[str, Any]) -> dict[str, Any]:
-    """The same with another value in its sweep, four long trainings, and one that cannot go well."""
+    """The same with another value in its sweep, four long trainings, a large one, and one that cannot go well."""
     config = study(config)
     config["sweeps"]["loss_weight"]["values"] = [0.1, 0.2]
     for name, steps in LONG.items():
         config["variants"][name] = {"train": {"steps": steps, "val_every": 1000}}
+    config["variants"]["hungry"] = {"train": {"steps": 6, "weight_decay": 0.05}}
     config["variants"]["broken"] = {"train": {"embedding_lr": 1.0e30}}
     return config

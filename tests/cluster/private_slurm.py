@@ -1,6 +1,7 @@
 """A SLURM of its own on one machine: started on loopback, seen by nobody else, gone without a trace."""
 
 import os
+import re
 import socket
 import subprocess
 import time
@@ -74,6 +75,11 @@ class PrivateSlurm:
         """Whether every node has joined."""
         shown = self.run("sinfo", "--noheader", "--Node", "--format=%N %t", check=False)
         return set(shown.splitlines()) == {f"{node} idle" for node in NODES}
+
+    def asked(self, job: SlurmJob) -> dict[str, str]:
+        """What a job asked for, as SLURM shows it."""
+        shown = self.run("scontrol", "show", "job", "--oneliner", str(job.identifier))
+        return dict(re.findall(r"(\S+?)=(\S*)", shown))
 
     def jobs(self) -> list[SlurmJob]:
         """All jobs so far, the oldest first."""

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from cluster.cluster_clone import LONG, study_to_disturb
+from cluster.cluster_clone import BASE_MB, LONG, study_to_disturb
 from flowgolf.study.study import Study
 from flowgolf.train import loop
 
@@ -47,10 +47,21 @@ def test_after_a_kill_of_the_main_process_running_work_is_waited_for_and_made_on
     assert [session["slurm_job_id"] for session in story.clone.record("orphan")["sessions"]] == [str(first.identifier)]
 
 
-def test_after_a_kill_of_the_main_process_waiting_jobs_are_cancelled(story):
+def test_a_status_and_another_study_of_the_same_clone_cancel_nothing(story):
+    assert story.waited_beside_others
+    assert "cancelling" not in story.said_beside + story.status_meanwhile
+    assert [job.state for job in story.jobs if job.comment == "rule_tokenizer"] == ["COMPLETED"]
+
+
+def test_after_a_kill_of_the_main_process_its_waiting_jobs_are_cancelled_and_no_others(story):
     (left,) = (job for job in story.jobs if job.comment == "rule_train_wildcards_left_1")
     assert left.state == "CANCELLED"
-    assert f"cancelling jobs that an earlier Snakemake left in the queue: {left.identifier}" in story.said
+    assert f"cancelling jobs that an earlier Snakemake left in the queue: {left.identifier}\n" in story.said
+    assert states(story, "foreign") == ["PENDING"]
+
+
+def test_the_name_of_a_job_says_the_study_and_its_comment_the_rest(story):
+    assert re.fullmatch(r"tiny_[0-9a-f-]{36}", story.name)
 
 
 def test_a_cancelled_job_is_submitted_again_and_goes_on(story):
@@ -67,8 +78,15 @@ def test_a_job_out_of_time_saves_its_state_and_goes_on_in_another(story):
     assert [session["slurm_job_id"] for session in sessions] == [str(first.identifier), str(second.identifier)]
 
 
+def test_a_job_that_needs_more_memory_than_it_asked_for_gets_more(story):
+    assert states(story, "hungry") == ["OUT_OF_MEMORY", "COMPLETED"]
+    jobs = [job for job in story.jobs if job.comment == "rule_train_wildcards_hungry_1"]
+    first, second = (int(story.slurm.asked(job)["MinMemoryNode"].removesuffix("M")) for job in jobs)
+    assert second == 2 * first >= 2 * BASE_MB
+
+
 def test_a_failed_job_leaves_the_others_going_and_shows_as_failed(story):
-    assert states(story, "broken") == ["FAILED", "FAILED"]
+    assert states(story, "broken") == ["FAILED"]  # and is not tried again: it would fail again
     assert re.search(r"\| broken +\| 1 +\| - +\| failed: not finite at step \d", story.said)
     details = "results/tiny/logs/train/broken/seed1.log"
     assert re.search(rf"train broken seed 1 failed: not finite at step \d+: loss .*\n  details: {details}", story.said)
@@ -77,7 +95,9 @@ def test_a_failed_job_leaves_the_others_going_and_shows_as_failed(story):
 def test_only_what_is_new_is_submitted(story):
     assert Counter(job.comment.removeprefix("rule_") for job in story.jobs) == {
         "train_wildcards_moved_1": 1, "train_wildcards_orphan_1": 2, "train_wildcards_left_1": 1,
-        "train_wildcards_cancelled_1": 2, "train_wildcards_late_1": 2, "train_wildcards_broken_1": 2,
+        "train_wildcards_foreign_1": 1, "tokenizer": 1,
+        "train_wildcards_cancelled_1": 2, "train_wildcards_late_1": 2, "train_wildcards_broken_1": 1,
+        "train_wildcards_hungry_1": 2,
         **{f"{rule}_wildcards_nfm-loss_weight=0.2_1": 1 for rule in ("train", "export", "sliding", "legal_ttt")},
     }  # fmt: skip
 

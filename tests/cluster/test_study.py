@@ -17,11 +17,6 @@ def rule_of(job):
     return re.fullmatch(r"rule_(\w+?)(_wildcards_.*)?", job.comment)[1]
 
 
-def asked(slurm, job):
-    """What a job asked of SLURM, as SLURM shows it."""
-    return dict(re.findall(r"(\S+?)=(\S*)", slurm.run("scontrol", "show", "job", "--oneliner", str(job.identifier))))
-
-
 def test_every_stage_is_a_job_and_the_small_rules_are_not(finished):
     assert Counter(map(rule_of, finished.jobs)) == JOBS
     assert {job.state for job in finished.jobs} == {"COMPLETED"}
@@ -29,15 +24,15 @@ def test_every_stage_is_a_job_and_the_small_rules_are_not(finished):
 
 
 def test_a_job_gets_what_its_stage_needs(finished, slurm):
-    shown = {job.comment: asked(slurm, job) for job in finished.jobs}
+    shown = {job.comment: slurm.asked(job) for job in finished.jobs}
     on_gpus = {job.comment for job in finished.jobs if rule_of(job) in ON_GPUS}
     for comment, job in shown.items():
         on_gpu = comment in on_gpus
         assert job["Partition"] == ("gpu" if on_gpu else "cpu"), comment
         assert job["TimeLimit"] == ("00:30:00" if on_gpu else "01:00:00"), comment
     one, two = shown["rule_train_wildcards_nfm_1"], shown["rule_train_wildcards_pair_1"]
-    assert (one["NumCPUs"], one["MinMemoryNode"], one["TresPerJob"]) == ("1", "8000M", "gres:gpu:1")
-    assert (two["NumCPUs"], two["MinMemoryNode"], two["TresPerJob"]) == ("2", "16000M", "gres:gpu:2")
+    assert (one["NumCPUs"], one["MinMemoryNode"], one["TresPerJob"]) == ("1", "1508M", "gres:gpu:1")
+    assert (two["NumCPUs"], two["MinMemoryNode"], two["TresPerJob"]) == ("2", "3016M", "gres:gpu:2")
     assert shown["rule_tokens"]["NumCPUs"] == "8"
 
 

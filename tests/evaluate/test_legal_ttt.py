@@ -15,9 +15,9 @@ import pytest
 from evaluate.small_study import SmallStudy, make_artifact
 from flowgolf.data.dataset import Dataset
 from flowgolf.evaluate.artifact import load_gpt
-from flowgolf.evaluate.legal_ttt import legal_ttt
+from flowgolf.evaluate.legal_ttt import identity, legal_ttt
 from flowgolf.evaluate.score_first import ScoreFirst
-from flowgolf.evaluate.settings import LegalTTTSettings
+from flowgolf.evaluate.settings import SCORING_EXECUTION, LegalTTTSettings
 from flowgolf.files import read_json
 from flowgolf.resume import StateFolder
 
@@ -93,7 +93,9 @@ def test_sigkill_changes_no_digit(study: SmallStudy, tmp_path: Path) -> None:
         assert all(np.array_equal(one[key], other[key]) for key in one)
 
 
-def test_sigterm_saves_a_state_that_no_other_evaluation_takes_over(study: SmallStudy, tmp_path: Path) -> None:
+def test_sigterm_saves_a_state_that_no_other_evaluation_takes_over(
+    study: SmallStudy, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     settings = study.legal_ttt(save_every_chunks=1)
     process = start(study, tmp_path, settings)
     wait_for(tmp_path / "state/state.pt", process)
@@ -102,8 +104,16 @@ def test_sigterm_saves_a_state_that_no_other_evaluation_takes_over(study: SmallS
     assert process.returncode == 1
     assert re.search(r"stopped by SIGTERM after chunk \d+ of \d+; the state is kept, run again to go on", errors)
     assert (tmp_path / "state/state.pt").exists() and not (tmp_path / "legal_ttt.json").exists()
-    with pytest.raises(ValueError, match="belongs to another run: lr was 0.05 there and is 0.01 here"):
-        run(study, tmp_path, settings.model_copy(update={"lr": 0.01}))
+    run(study, tmp_path, settings.model_copy(update={"lr": 0.01}))
+    assert "saved by a run with other lr was 0.05 there and is 0.01 here: starting afresh" in capsys.readouterr().err
+
+
+def test_how_an_artifact_is_scored_does_not_make_its_state_anothers(study: SmallStudy) -> None:
+    data = Dataset.open(study.data_json)
+    changes = {"threads": 2, "memory_mb": 5, "batch_windows": 3, "save_every_chunks": 4}
+    assert changes.keys() == set(SCORING_EXECUTION)
+    plain, changed = (identity("artifact", study.legal_ttt(**each), data) for each in ({}, changes))
+    assert plain == changed != identity("artifact", study.legal_ttt(epochs=7), data)
 
 
 @pytest.mark.parametrize("changes", [{"optimizer": "adamw", "lr": 0.01}, {"aux_loss": False}, {}])

@@ -10,7 +10,7 @@ from flowgolf.data.dataset import Dataset
 from flowgolf.evaluate.artifact import check_names, load_gpt
 from flowgolf.evaluate.settings import SlidingSettings
 from flowgolf.evaluate.sliding import merge_sliding, sliding
-from flowgolf.files import read_json, sha256
+from flowgolf.files import read_json, sha256, write_json
 
 
 def run(study: SmallStudy, folder: Path, shard: tuple[int, int] = (0, 1), **changes: object) -> dict:
@@ -80,6 +80,28 @@ def test_parts_of_different_evaluations_are_refused(study: SmallStudy, tmp_path:
         merge(study, tmp_path, folders[2:])
     with pytest.raises(ValueError, match="2 shards are to be merged, numbered from 0, but these were given: 0, 0"):
         merge(study, tmp_path, [folders[0], folders[0]])
+
+
+def two_parts(study: SmallStudy, folder: Path, *labels: str) -> list[Path]:
+    """Parts that two commits have left, the second with another number of windows a pass."""
+    parts = [folder / name for name in "ab"]
+    for index, (part, label) in enumerate(zip(parts, labels, strict=True)):
+        run(study, part, (index, 2), batch_windows=index + 1)
+        record = read_json(part / "sliding.json")
+        write_json(part / "sliding.json", {**record, "commit": part.name})
+        write_json(part / "sliding.made_from.json", {"label": label})
+    return parts
+
+
+def test_parts_of_two_commits_merge_where_nothing_that_counts_has_changed(study: SmallStudy, tmp_path: Path) -> None:
+    parts = two_parts(study, tmp_path, "settings 1, code 2", "settings 1, code 2")
+    assert merge(study, tmp_path, parts)["tokens"] == run(study, tmp_path / "whole")["tokens"]
+
+
+def test_parts_of_other_code_are_refused(study: SmallStudy, tmp_path: Path) -> None:
+    parts = two_parts(study, tmp_path, "settings 1, code 2", "settings 1, code 3")
+    with pytest.raises(ValueError, match="made_from is settings 1, code 3, but settings 1, code 2 in .*sliding.json"):
+        merge(study, tmp_path, parts)
 
 
 def test_an_artifact_for_another_vocabulary_is_refused(study: SmallStudy, tmp_path: Path) -> None:

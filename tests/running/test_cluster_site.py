@@ -1,26 +1,12 @@
 """What is said before anything is submitted to a cluster that would refuse it; squeue and sbatch are stand-ins here."""
 
-import os
-
 import pytest
 
 from flowgolf.running import slurm
 from flowgolf.running.cluster_site import Request, check_site
-from flowgolf.running.slurm import cancel_left_behind, limit_minutes
-from flowgolf.study import time_limits
+from flowgolf.running.slurm import limit_minutes
+from flowgolf.study import memory, time_limits
 from flowgolf.study.study import Study
-
-
-@pytest.fixture
-def stand_in(tmp_path, monkeypatch):
-    """Puts a shell script under a command's name on the PATH."""
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-
-    def make(name, script):
-        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
-        (tmp_path / name).chmod(0o755)
-
-    return make
 
 
 def request(partition="gpu", account="", minutes=30):
@@ -94,15 +80,6 @@ def test_a_job_that_would_wait_for_ever_is_refused(stand_in):
         check_site([request()])
 
 
-def test_only_waiting_jobs_of_this_folder_are_cancelled(stand_in, tmp_path, capsys):
-    rows = [f"7|rule_train_x|{tmp_path}", "8|rule_train_x|/other", f"9|mine|{tmp_path}"]
-    stand_in("squeue", "\n".join(f"echo '{row}'" for row in rows))
-    stand_in("scancel", f"echo $* > {tmp_path}/cancelled")
-    assert cancel_left_behind(tmp_path) == ["7"]
-    assert (tmp_path / "cancelled").read_text() == "7\n"
-    assert "left in the queue: 7" in capsys.readouterr().err
-
-
 def test_time_limits_grow_with_the_study(config):
     run = Study(config).variants["base"]
     longer = run.model_copy(update={"train": run.train.model_copy(update={"steps": 10**7})})
@@ -111,3 +88,13 @@ def test_time_limits_grow_with_the_study(config):
     capped = longer.train.model_copy(update={"max_seconds": 600.0})
     assert time_limits.train_minutes(longer.model_copy(update={"train": capped})) == 40
     assert time_limits.legal_ttt_minutes(run) >= time_limits.sliding_minutes(run) >= 30
+
+
+def test_memory_grows_with_the_model_the_devices_and_the_activations_of_scoring(config):
+    run = Study(config).variants["base"]
+    larger = run.model_copy(update={"model": run.model.model_copy(update={"dim": 4 * run.model.dim})})
+    assert memory.BASE_MB < memory.train_mb(run) < memory.train_mb(larger)
+    two = run.train.model_copy(update={"devices": 2})
+    assert memory.train_mb(run.model_copy(update={"train": two})) == 2 * memory.train_mb(run)
+    assert memory.sliding_mb(run) == memory.model_mb(run) + run.evaluate.sliding.memory_mb
+    assert memory.legal_ttt_mb(run) == memory.model_mb(run) + run.evaluate.legal_ttt.memory_mb

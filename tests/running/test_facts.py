@@ -15,16 +15,31 @@ def test_commit_is_that_of_the_checkout_and_unknown_outside_one(tmp_path, monkey
     identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
     subprocess.run(["git", "-C", str(tmp_path), *identity, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
     assert len(facts.commit()) == 12
-    for name in ("config/study.yaml", "code.py"):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text("1")
+    edited = ("config/study.yaml", "profiles/slurm/config.yaml", "docs/cluster.md", "workflow/code.py")
+    write(tmp_path, "1", *edited)
     subprocess.run(["git", "-C", str(tmp_path), "add", "."], check=True)
     subprocess.run(["git", "-C", str(tmp_path), *identity, "commit", "-q", "-m", "y"], check=True)
-    (tmp_path / "config/study.yaml").write_text("2")
-    assert len(facts.commit()) == 12  # a study is meant to be edited
-    (tmp_path / "code.py").write_text("2")
+    write(tmp_path, "2", *edited[:3], "notes.txt")
+    assert len(facts.commit()) == 12  # a study and a profile are meant to be edited
+    write(tmp_path, "2", "workflow/code.py")
     assert facts.commit().endswith("-dirty")
+
+
+def test_code_that_git_does_not_know_is_a_difference(tmp_path, monkeypatch):
+    monkeypatch.setattr(facts, "WORKFLOW", tmp_path)
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run(["git", "-C", str(tmp_path), *identity, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+    assert not facts.commit().endswith("-dirty")
+    write(tmp_path, "1", "workflow/new_part.py")
+    assert facts.commit().endswith("-dirty")
+
+
+def write(folder, text, *names):
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
 
 @pytest.mark.parametrize(

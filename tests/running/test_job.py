@@ -1,11 +1,12 @@
 """A failing job leaves one sentence on the terminal, the frames in the log and a record for the tables."""
 
 import errno
+import time
 
 import pytest
 
 from flowgolf.files import read_json
-from flowgolf.running.job import job, sentence
+from flowgolf.running.job import failed_for_good, job, sentence
 
 NFM = {"stage": "train", "variant": "nfm", "seed": 42}
 
@@ -31,6 +32,32 @@ def test_a_new_start_removes_the_old_failure(tmp_path, capsys):
     with job(str(tmp_path / "a.log"), str(tmp_path / "failed" / "a.json"), "train", {}):
         assert not (tmp_path / "failed" / "a.json").exists()
     assert "train  done in 0:00" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (ValueError("nothing fits under the cap"), False),
+        (FloatingPointError("not finite"), False),
+        (TypeError("a bug"), False),
+        (NotImplementedError("a bug"), False),
+        (InterruptedError("stopped by SIGTERM"), True),
+        (OSError(errno.ENOSPC, "No space", "a.bin"), True),
+        (ChildProcessError("process 2 of 2 died"), True),
+        (MemoryError("out of memory"), True),
+        (RuntimeError("CUDA error: an uncorrectable error was encountered"), True),
+    ],
+)
+def test_only_what_may_go_well_another_time_is_tried_again(tmp_path, error, again):
+    fail(tmp_path, error)
+    failure = tmp_path / "failed" / "a.json"
+    assert failed_for_good(str(failure), time.time() - 60) is not again
+    assert not failed_for_good(str(failure), time.time() + 60)  # left by a launch before this one
+
+
+@pytest.mark.parametrize("failure", [None, "gone.json"])
+def test_a_job_that_left_no_word_is_tried_again(tmp_path, failure):
+    assert not failed_for_good(failure and str(tmp_path / failure), 0.0)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,14 @@
 """The envelope of a script: what is there already is not made again, and nothing stale passes for it."""
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from flowgolf import provenance
-from flowgolf.files import read_json
+from flowgolf.files import read_json, write_json
 from flowgolf.running.stage import stage
 from flowgolf.study.runtime import runtime
 
@@ -55,7 +56,8 @@ def run(job, content="weights"):
             assert (running.variant, running.seed) == (job.wildcards.variant, int(job.wildcards.seed))
             for name, path in {**job.output, **json.loads(job.params.extra)}.items():
                 if name != "made_from":
-                    Path(path).write_text(content)
+                    text = json.dumps({"variant": running.variant}) if name == "record" else content
+                    Path(path).write_text(text)
     except SystemExit as end:
         assert end.code == 0
         assert not ran
@@ -108,6 +110,32 @@ def test_a_renamed_variant_takes_what_it_has_under_the_old_name(folder, capsys):
     assert not run(job_of("renamed"))
     assert Path(job_of("renamed").output.model).read_text() == "weights"
     assert "taken from results/tiny/runs/nfm/seed1/train" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("cache", [None, "store"], ids=["beside it", "from a store"])
+def test_a_result_that_is_taken_says_the_name_under_which_it_is_used(folder, cache):
+    run(job_of(cache=cache))
+    if cache:
+        shutil.rmtree("results")
+    assert not run(job_of("renamed", cache=cache))
+    assert read_json(job_of("renamed").output.record)["variant"] == "renamed"
+    assert not run(job_of("renamed"))  # and what it was made from knows of it
+
+
+def test_the_same_data_elsewhere_are_the_same_data(folder):
+    def write(path, shard, tokenizer, source):
+        part = {"shards": [{"path": path, "tokens": 5, "sha256": shard}], "documents": 1}
+        record = {"train": part, "validation": part, "tokenizer": {"path": f"{path}.model", "sha256": tokenizer}}
+        write_json("data.json", {**record, "source": source})
+
+    write("../../shards/1.bin", "aa", "bb", {"path": "here"})
+    run(job_of())
+    write("../../../../shards/1.bin", "aa", "bb", {"path": "there"})
+    assert not run(job_of())
+    write("../../shards/1.bin", "another", "bb", {"path": "here"})
+    assert run(job_of())
+    write("../../shards/1.bin", "another", "another", {"path": "here"})
+    assert run(job_of())
 
 
 def test_a_deleted_folder_is_forgotten(folder):

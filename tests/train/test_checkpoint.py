@@ -44,12 +44,22 @@ def test_a_crash_between_the_two_renames_loses_nothing(tmp_path):
     assert states.load()["step"] == 2
 
 
-def test_a_state_of_other_settings_is_refused_by_key(tmp_path):
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"train.steps": "8"}, "other train.steps was '7' there and is '8' here: starting afresh"),
+        ({"train.steps": 100 * "8"}, "other train.steps: starting afresh"),
+        ({"seed": 2, "train.steps": "8"}, "other seed, train.steps was 1 there and is 2 here: starting afresh"),
+    ],
+)
+def test_a_state_of_another_run_is_passed_over_with_one_line(tmp_path, capsys, changed, told):
     saved(tmp_path, 1)
-    with pytest.raises(
-        ValueError, match=r"state.pt: belongs to another run: train.steps was '7' there and is '8' here"
-    ):
-        StateFolder(tmp_path, {**IDENTITY, "train.steps": "8"}).load()
+    other = StateFolder(tmp_path, {**IDENTITY, **changed})
+    assert other.load() is None
+    assert capsys.readouterr().err == f"{tmp_path / 'state.pt'}: saved by a run with {told}\n"
+    other.save({"step": 2})
+    other.current.write_bytes(b"damaged")
+    assert other.load() is None  # the one before it is still the other run's
 
 
 def test_remove_forgets_everything(tmp_path):

@@ -62,7 +62,9 @@ def interrupted(*arguments):
     raise InterruptedError("before the results")
 
 
-@pytest.mark.parametrize("change", [{"devices": 2}, {"threads": 3}, {"compile": True}, {"tensorboard": True}])
+@pytest.mark.parametrize(
+    "change", [{"devices": 2}, {"threads": 3}, {"compile": True}, {"tensorboard": True}, {"checkpoint_every": 9}]
+)
 def test_how_a_run_is_computed_does_not_make_its_state_anothers(tmp_path, data_json, model_settings, settings, change):
     assert change.keys() <= set(EXECUTION)
     data = Dataset.open(data_json)

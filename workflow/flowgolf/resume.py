@@ -14,6 +14,9 @@ import torch
 
 from flowgolf.files import replacing
 
+SHORT = 80
+"""Characters of two values that are still worth showing: digests of many shards are not."""
+
 
 class StateFolder:
     """Holds `state.pt` and the one before it, `previous.pt`; either is complete at any moment.
@@ -22,7 +25,7 @@ class StateFolder:
     """
 
     def __init__(self, folder: str | Path, identity: dict[str, Any]) -> None:
-        """`identity` names what the state belongs to, key by key; a state of another identity is refused."""
+        """`identity` names what the state belongs to, key by key; a state of another identity is passed over."""
         self.folder = Path(folder)
         self.identity = identity
         self.current = self.folder / "state.pt"
@@ -45,7 +48,7 @@ class StateFolder:
         (self.folder / "new.pt").replace(self.current)
 
     def load(self) -> dict[str, Any] | None:
-        """The newest readable state, or None. A damaged file is passed over with a line on stderr."""
+        """The newest readable state of this identity, or None; a line on stderr tells what was passed over."""
         for path in (self.folder / "new.pt", self.current, self.previous):
             if not path.exists():
                 continue
@@ -53,16 +56,19 @@ class StateFolder:
             if saved is None:
                 print(f"{path}: damaged, going back to the state before it", file=sys.stderr)
                 continue
-            self._check_identity(path, saved["identity"])
+            if saved["identity"] != self.identity:
+                print(f"{path}: {self._difference(saved['identity'])}: starting afresh", file=sys.stderr)
+                return None
             state: dict[str, Any] = saved["state"]
             return state
         return None
 
-    def _check_identity(self, path: Path, found: dict[str, Any]) -> None:
-        for key in sorted(self.identity.keys() | found.keys()):
-            ours, theirs = self.identity.get(key), found.get(key)
-            if ours != theirs:
-                raise ValueError(f"{path}: belongs to another run: {key} was {theirs!r} there and is {ours!r} here")
+    def _difference(self, found: dict[str, Any]) -> str:
+        """What a state of another identity belongs to, in words."""
+        keys = sorted(key for key in self.identity.keys() | found.keys() if self.identity.get(key) != found.get(key))
+        ours, theirs = (repr(each.get(keys[0])) for each in (self.identity, found))
+        values = f" was {theirs} there and is {ours} here" if len(ours + theirs) <= SHORT else ""
+        return f"saved by a run with other {', '.join(keys)}{values}"
 
     def remove(self) -> None:
         """Forget everything: the run is complete."""

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flowgolf import files, provenance
+from flowgolf import provenance
+from flowgolf.data.record import input_digest
 from flowgolf.running import origin
 from flowgolf.study.errors import nearest_key, read_yaml
 from flowgolf.study.expected import Expected
@@ -66,7 +67,7 @@ def reasons(layout: Layout, expected: Expected, stage: str, run: Run) -> Iterato
     if made_from["versions"] != expected.versions:
         yield f"versions: {made_from['versions']} -> {expected.versions}"
     for name, path in inputs_of(layout, stage, run).items():
-        if made_from["inputs"].get(name) != digest(path):
+        if made_from["inputs"].get(name) != digest(path, name):
             yield f"input: {name} ({path}) is {'not what it was' if Path(path).exists() else 'not there'}"
     for name, known in made_from["outputs"].items():
         if digest(str(folder / name)) != known:
@@ -114,9 +115,9 @@ def inputs_of(layout: Layout, stage: str, run: Run) -> dict[str, str]:
     return paths
 
 
-def digest(path: str) -> str | None:
-    """SHA-256 of a file, None when there is none."""
-    return files.sha256(path) if Path(path).is_file() else None
+def digest(path: str, name: str = "") -> str | None:
+    """SHA-256 of a file, as the input `name` if one is given; None when there is none."""
+    return input_digest(name, path) if Path(path).is_file() else None
 
 
 if __name__ == "__main__":

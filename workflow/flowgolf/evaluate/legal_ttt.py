@@ -12,7 +12,7 @@ from flowgolf.evaluate.artifact import check_vocabulary, load_gpt
 from flowgolf.evaluate.nats import nats_path, write_nats
 from flowgolf.evaluate.record import result
 from flowgolf.evaluate.score_first import ScoreFirst
-from flowgolf.evaluate.settings import LegalTTTSettings
+from flowgolf.evaluate.settings import SCORING_EXECUTION, LegalTTTSettings
 from flowgolf.evaluate.trial_ttt import short_ttt
 from flowgolf.evaluate.trials import sample_of
 from flowgolf.evaluate.verify import Evidence, verify
@@ -97,6 +97,7 @@ def run_to_end(run: ScoreFirst, folder: StateFolder) -> ScoreFirst:
 
 
 def identity(artifact_sha256: str, settings: LegalTTTSettings, dataset: Dataset) -> dict[str, Any]:
-    """What a saved state belongs to, one entry a setting."""
+    """What a saved state belongs to, one entry a setting; how it is computed (SCORING_EXECUTION) is left out."""
     shards = [shard["sha256"] for shard in dataset.record["validation"]["shards"]]
-    return {"artifact": artifact_sha256, "validation shards": shards, **settings.model_dump(mode="json")}
+    kept = settings.model_dump(mode="json", exclude=set(SCORING_EXECUTION))
+    return {"artifact": artifact_sha256, "validation shards": shards, **kept}

@@ -7,6 +7,9 @@ from pydantic import Field, model_validator
 from flowgolf.scoring.settings import WindowSettings
 from flowgolf.settings import Settings
 
+SCORING_EXECUTION = ("threads", "memory_mb", "batch_windows", "save_every_chunks")
+"""Settings of how an artifact is scored, not of what comes out: a saved state goes on under other values of these."""
+
 
 class SlidingSettings(WindowSettings):
     """Sliding-window evaluation."""

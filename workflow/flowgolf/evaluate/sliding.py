@@ -14,7 +14,7 @@ from flowgolf.evaluate import checks
 from flowgolf.evaluate.artifact import check_vocabulary, load_gpt
 from flowgolf.evaluate.nats import merge_nats, nats_path, write_nats
 from flowgolf.evaluate.record import result
-from flowgolf.evaluate.settings import SlidingSettings
+from flowgolf.evaluate.settings import SCORING_EXECUTION, SlidingSettings
 from flowgolf.evaluate.trials import sample_of, short_slides
 from flowgolf.evaluate.verify import Evidence, verify
 from flowgolf.running.facts import run_record
@@ -124,18 +124,29 @@ def merge_sliding(
 
 
 def check_parts(parts: Sequence[dict[str, Any]], paths: Sequence[str | Path]) -> None:
-    """Refuse parts that are not all the shards of one evaluation of one artifact."""
+    """Refuse parts that are not all the shards of one evaluation of one artifact, with the same code."""
     for part, path in zip(parts, paths, strict=True):
         if "shard" not in part:
             raise ValueError(f"{path}: a whole result, not one shard of several")
-        for key in ("artifact_sha256", "settings", "commit"):
-            if part[key] != parts[0][key]:
-                raise ValueError(f"{path}: {key} is {part[key]}, but {parts[0][key]} in {paths[0]}")
+        ours, first = part_facts(part, path), part_facts(parts[0], paths[0])
+        for key, value in ours.items():
+            if value != first[key]:
+                raise ValueError(f"{path}: {key} is {value}, but {first[key]} in {paths[0]}")
     count = parts[0]["shard"][1]
     found = sorted(part["shard"] for part in parts)
     if found != [[index, count] for index in range(count)]:
         indices = ", ".join(str(index) for index, _ in found)
         raise ValueError(f"{count} shards are to be merged, numbered from 0, but these were given: {indices}")
+
+
+def part_facts(part: dict[str, Any], path: str | Path) -> dict[str, Any]:
+    """What a part is of: artifact, settings, and what its made_from.json, if it has one, says of settings and code."""
+    made_from = Path(path).with_suffix(".made_from.json")
+    return {
+        "artifact_sha256": part["artifact_sha256"],
+        "settings": {key: value for key, value in part["settings"].items() if key not in SCORING_EXECUTION},
+        "made_from": files.read_json(made_from)["label"] if made_from.exists() else None,
+    }
 
 
 def merged_checks(

@@ -10,17 +10,19 @@ from typing import Any
 from flowgolf.provenance import WORKFLOW
 from flowgolf.running.slurm import cluster_job
 
+CAN_CHANGE_A_VALUE = ("Snakefile", "rules", "workflow", "resources", "pyproject.toml", "constraints.txt")
 LIBRARIES = ("torch", "numpy", "sentencepiece", "zstandard", "snakemake")
 
 
 def commit() -> str:
-    """Commit of the checkout, `-dirty` when files differ from it; `unknown` outside a repository.
+    """Commit of the checkout, `-dirty` when what can change a value differs from it; `unknown` outside a repository.
 
-    Configuration does not count: a study is meant to be edited, and every record holds its settings.
+    Files that git does not know count too. Configuration does not: a study is meant to be edited, and every record
+    holds its settings; nor do profiles, which a site has to edit, nor documentation and tests.
     """
     try:
         name = git("rev-parse", "--short=12", "HEAD")
-        changed = git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":(top,exclude)config")
+        changed = git("status", "--porcelain", "--", *(f":(top){name}" for name in CAN_CHANGE_A_VALUE))
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return f"{name}-dirty" if changed else name

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from flowgolf.files import write_json
+from flowgolf.files import read_json, write_json
 from flowgolf.running.progress import clock
 
 EXPECTED = (ValueError, OSError, ArithmeticError, InterruptedError)  # their text says what to do; others are bugs
@@ -51,9 +51,22 @@ def job(log: str, failure: str, label: str, identity: Mapping[str, Any]) -> Iter
             message = sentence(error)
             now = datetime.now(UTC).isoformat(timespec="seconds")
             print(f"{label} failed: {message}\n  details: {log}", file=sys.stderr)
-            write_json(failure, {**identity, "message": message, "time": now})
+            write_json(failure, {**identity, "message": message, "time": now, "repeats": repeats(error)})
             raise SystemExit(1) from None
         print(f"{label}  done in {clock(time.monotonic() - started)}", file=sys.stderr)
+
+
+def repeats(error: Exception) -> bool:
+    """Whether the job would fail again in the same way: not after a signal, for want of memory, on a broken machine."""
+    return not isinstance(error, OSError | MemoryError | RuntimeError) or isinstance(error, NotImplementedError)
+
+
+def failed_for_good(failure: str | None, since: float) -> bool:
+    """Whether a job has said under `failure`, after `since` (seconds since the epoch), that it would fail again."""
+    try:
+        return failure is not None and Path(failure).stat().st_mtime >= since and bool(read_json(failure)["repeats"])
+    except (OSError, ValueError, KeyError):
+        return False
 
 
 def sentence(error: Exception) -> str:

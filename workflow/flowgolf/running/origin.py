@@ -74,6 +74,15 @@ def holds(outputs: Mapping[str, str], key: str) -> bool:
     )
 
 
+def rename(outputs: Mapping[str, str], variant: str) -> None:
+    """Let a record that says whose it is say `variant`, under which it is used here; made_from.json follows."""
+    record, made_from = (files.read_json(outputs[name]) for name in ("record", MADE_FROM))
+    if record.get("variant", variant) != variant:
+        files.write_json(outputs["record"], {**record, "variant": variant})
+        made_from["outputs"][Path(outputs["record"]).name] = files.sha256(outputs["record"])
+        files.write_json(outputs[MADE_FROM], made_from)
+
+
 def touch(outputs: Mapping[str, str]) -> None:
     """Date files now: newer than the inputs that they still follow from."""
     for path in outputs.values():

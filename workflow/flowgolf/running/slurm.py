@@ -141,15 +141,15 @@ def limit_minutes(partition: str) -> int | None:
     return (days * 24 + hours) * 60 + minutes
 
 
-def cancel_left_behind(folder: Path) -> list[str]:
-    """Cancel jobs that an earlier main process of this folder, which died, has left waiting in the queue.
-
-    Its running jobs go on: whoever makes the same output waits for them. Returns the ids of the cancelled jobs.
-    """
-    done = ask(["squeue", "--me", "--noheader", "--states=PENDING", "--format=%i|%k|%Z"], PATIENCE_SECONDS)
-    rows = [line.split("|") for line in done.stdout.splitlines()]
-    jobs = [row[0] for row in rows if row[1].startswith("rule_") and row[2] == str(folder)]
-    if jobs:
-        print(f"cancelling jobs that an earlier Snakemake left in the queue: {' '.join(jobs)}", file=sys.stderr)
-        ask(["scancel", *jobs], PATIENCE_SECONDS)
-    return jobs
+def cancel_waiting(name: str) -> list[str] | None:
+    """Cancel this user's jobs of that name which have not started; their ids, or None when SLURM does not answer."""
+    listing = ["squeue", "--me", "--noheader", "--states=PENDING", f"--name={name}", "--format=%i"]
+    try:
+        done = ask(listing, PATIENCE_SECONDS)
+        jobs = done.stdout.split()
+        if jobs and done.returncode == 0:
+            print(f"cancelling jobs that an earlier Snakemake left in the queue: {' '.join(jobs)}", file=sys.stderr)
+            done = ask(["scancel", *jobs], PATIENCE_SECONDS)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return None if done.returncode else jobs

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flowgolf import files, provenance
+from flowgolf import provenance
+from flowgolf.data.record import input_digest
 from flowgolf.running import origin
 from flowgolf.running.job import job
 from flowgolf.running.lock import locked
@@ -66,6 +67,7 @@ def once(snakemake: Any, run: RunningStage, label: str) -> Iterator[RunningStage
     with locked(lock, label, made_from.key) as made_by:
         found = present(outputs, made_from.key, params.cache, run)
         if found:
+            origin.rename(outputs, run.variant)
             origin.touch(outputs)
             print(f"{label}: {f'made by {made_by}' if made_by else found}", file=sys.stderr)
             raise SystemExit(0)
@@ -85,7 +87,7 @@ def origin_of(snakemake: Any, run: RunningStage) -> Origin:
         stage=params.stage,
         settings=json.loads(params.identified),
         code=provenance.sources(script, params.modules),
-        inputs={name: files.sha256(given[name]) for name in CONTENT_INPUTS if given.get(name)},
+        inputs={name: input_digest(name, given[name]) for name in CONTENT_INPUTS if given.get(name)},
         seed=run.seed if STAGES[params.stage].seeded else None,
         part=params.get("part"),
         versions=runtime(json.loads(params.equal_versions)),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from flowgolf import files
+from flowgolf.data.record import content_digest
 from flowgolf.study.stages import STAGES
 
 
@@ -39,7 +40,7 @@ def outdated_inputs(run: Mapping[str, Any], stage: str, made_from: Mapping[str, 
         if made["outputs"].get(STAGES[upstream].outputs[output]) != made_from["inputs"].get(name):
             return f"made from another {name}"
     data = made_from["inputs"].get("data")
-    if data is not None and Path(run["data"]).exists() and files.sha256(run["data"]) != data:
+    if data is not None and Path(run["data"]).exists() and content_digest(run["data"]) != data:
         return "made from other data"
     return ""
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from flowgolf.evaluate.settings import SCORING_EXECUTION
 from flowgolf.settings import Settings
 from flowgolf.study.settings import RunSettings
 
@@ -42,7 +43,6 @@ def without_execution(blocks: Mapping[str, Mapping[str, Any]], execution: tuple[
     return {name: {key: each for key, each in block.items() if key not in execution} for name, block in blocks.items()}
 
 
-SCORING_EXECUTION = ("threads", "memory_mb", "batch_windows", "save_every_chunks")
 STAGES: Mapping[str, Stage] = {
     stage.name: stage
     for stage in (

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from flowgolf.settings import Settings, added
 from flowgolf.train import registry
 
-EXECUTION = ("devices", "threads", "compile", "tensorboard")
+EXECUTION = ("devices", "threads", "compile", "tensorboard", "checkpoint_every")
 """Settings of how a run is computed, not of what: a saved state goes on under other values of these."""
 
 
