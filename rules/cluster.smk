@@ -35,13 +35,14 @@ if workflow.resource_settings.nodes is not None:
     workflow.global_resources["_cores"] = None
 
 
-# Settings come from files, never from the submitting shell; caches of compilers stay on the node; SIGTERM is for Python.
+# Settings come from files, never from the submitting shell; caches of compilers stay on the node, one
+# folder a user; SIGTERM is for Python.
 shell.prefix(
     "set -euo pipefail; trap : TERM; "
     "unset $(compgen -e | grep -E '^(OMP|MKL|OPENBLAS|TORCH|PYTORCH|TORCHINDUCTOR|TRITON|NCCL|CUBLAS|CUDNN)_') PYTHONHASHSEED; "
     '[ -d "${{TMPDIR:-}}" ] || export TMPDIR=/tmp; '
-    "export TORCHINDUCTOR_CACHE_DIR=$TMPDIR/flowgolf-inductor TRITON_CACHE_DIR=$TMPDIR/flowgolf-triton"
-    " CUDA_CACHE_PATH=$TMPDIR/flowgolf-cuda; "
+    "caches=$TMPDIR/flowgolf-$(id -u); "
+    "export TORCHINDUCTOR_CACHE_DIR=$caches/inductor TRITON_CACHE_DIR=$caches/triton CUDA_CACHE_PATH=$caches/cuda; "
 )
 
 

@@ -23,6 +23,7 @@ from flowgolf.study.stages import STAGES
 from flowgolf.study.study import Run, Study
 from flowgolf.submission.one_file import bundle
 
+CHECKOUT = Path(workflow.current_basedir).parent  # also where another Snakefile uses this one as a module
 CACHE = config.pop("cache", None)  # of this machine, not of the study: --config cache=FOLDER, or a profile
 SHOW_SBATCH = config.pop("sbatch", None) == "show"
 
@@ -34,7 +35,7 @@ except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 layout = Layout(study)
-for problem in (foreign_library(workflow.basedir), foreign_results(layout.results, study.source)):
+for problem in (foreign_library(CHECKOUT), foreign_results(layout.results, study.source)):
     if problem:
         raise WorkflowError(problem)
 RESULTS = layout.results
@@ -53,7 +54,7 @@ wildcard_constraints:
 
 def code(name):
     """Fingerprint of a script and of all that it imports."""
-    return provenance.fingerprint(Path(workflow.basedir, "workflow", "scripts", f"{name}.py"))
+    return provenance.fingerprint(CHECKOUT / "workflow" / "scripts" / f"{name}.py")
 
 
 def code_bytes():

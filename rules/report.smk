@@ -13,7 +13,7 @@ out: results/<study>/runs.json                         which declared run finds 
 from flowgolf.report.results.names import figure_names, table_names
 
 MANIFEST = json.dumps(manifest(layout, expected.label), sort_keys=True)
-PUBLISHED = Path(workflow.basedir, "resources", "published")
+PUBLISHED = CHECKOUT / "resources" / "published"
 
 
 rule manifest:
@@ -116,12 +116,13 @@ rule report:
         f"{RESULTS}/logs/report.log",
     params:
         # another path for one study changes nothing: a params function that takes `input` never reruns a job
-        configfiles=lambda wildcards, input: " ".join(str(path) for path in workflow.configfiles),
+        configfiles=lambda wildcards, input: [str(path) for path in workflow.configfiles],
+        snakefile=lambda wildcards, input: workflow.main_snakefile,
     message:
         "Snakemake's report"
     shell:
-        "snakemake --nolock --quiet all --configfile {params.configfiles}"
-        " --report {output.page} -- tables page 2> {log}"
+        "snakemake --snakefile {params.snakefile:q} --nolock --quiet all --configfile {params.configfiles:q}"
+        " --report {output.page:q} -- tables page 2> {log:q}"
 
 
 rule result_page:

@@ -30,7 +30,7 @@ rule submission_folder:
         artifact=lambda wildcards: layout.path(
             "export", "artifact", Run(wildcards.variant, study.submitted_seed)
         ),
-        schema=Path(workflow.basedir, "resources", "submission.schema.json"),
+        schema=CHECKOUT / "resources" / "submission.schema.json",
     output:
         record=f"{SUBMISSION}/submission.json",
         readme=f"{SUBMISSION}/README.md",

@@ -1,5 +1,6 @@
 """No fault of a cluster loses work or makes any twice; the story that these tests look at is in fault_story.py."""
 
+import os
 import re
 from collections import Counter
 
@@ -108,5 +109,6 @@ def test_settings_of_the_shell_stay_outside_and_caches_on_the_node(story):
     scratch = environment["TMPDIR"]
     assert not scratch.startswith(str(story.clone.folder))
     caches = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH")
-    assert {environment[name].startswith(f"{scratch}/") for name in caches} == {True}
+    own = f"{scratch}/flowgolf-{os.getuid()}/"
+    assert {environment[name].startswith(own) for name in caches} == {True}
     assert environment["CUDA_VISIBLE_DEVICES"] == "0"

@@ -1,6 +1,7 @@
 """The published export, downloaded from a stand-in server that fails in every way a network does."""
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from flowgolf.data.hub import ATTEMPTS, HubExport
 from flowgolf.data.settings import HubData
 from flowgolf.data.tokenizer import tokenizer
 from flowgolf.data.tokens import tokens
-from flowgolf.files import read_json, sha256
+from flowgolf.files import read_json, sha256, write_json
 
 REPOSITORY = "someone/export"
 FOLDER = "datasets/datasets/words"
@@ -85,9 +86,38 @@ def test_the_export_becomes_a_data_set(hub: StandInHub, model_path: Path, tmp_pa
     assert "fineweb_train_000002.bin" not in downloaded
 
 
+def test_what_was_downloaded_is_used_without_asking_the_hub(hub: StandInHub, tmp_path: Path) -> None:
+    settings = hub_data(hub, tmp_path / "cache")
+    write_json(tmp_path / "hub.json", {**export(hub, tmp_path / "cache").fetch()})
+    asked = len(hub.requests)
+    tokenizer(settings, tmp_path / "t.model", tmp_path / "hub.json")
+    arguments = (settings, tmp_path / "t.model", tmp_path / "data.json", tmp_path / "shards", tmp_path / "state")
+    tokens(*arguments, hub_record=tmp_path / "hub.json")
+    assert len(hub.requests) == asked
+    assert read_json(tmp_path / "data.json")["revision"] == COMMIT
+
+
+def test_shards_come_several_at_a_time_under_one_progress_line(
+    hub: StandInHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    together = threading.Barrier(2, timeout=30)  # nobody passes alone
+    download = HubExport._download
+
+    def meet(self: HubExport, name: str, commit: str) -> Path:
+        if "_train_" in name:
+            together.wait()
+        return download(self, name, commit)
+
+    monkeypatch.setattr(HubExport, "_download", meet)
+    train, validation = export(hub, tmp_path).shards()
+    assert [path.name[-10:] for path in train] == ["000000.bin", "000001.bin"]
+    count = len(train) + len(validation)
+    assert capsys.readouterr().err.startswith(f"shards from the hub  100% ({count}/{count} files)")
+
+
 def test_what_is_in_the_cache_is_not_downloaded_again(hub: StandInHub, tmp_path: Path) -> None:
     for _ in range(2):
-        export(hub, tmp_path).train_shards()
+        export(hub, tmp_path).shards()
     assert hub.downloads(FIRST) == [None]
 
 
@@ -98,7 +128,7 @@ def test_a_fault_that_passes_leaves_whole_files(
     hub: StandInHub, export_files: dict[str, bytes], tmp_path: Path, faults: list[str | int]
 ) -> None:
     hub.faults[FIRST] = [*faults]
-    paths = export(hub, tmp_path).train_shards()
+    paths, _ = export(hub, tmp_path).shards()
     assert hub.faults[FIRST] == []
     assert [path.read_bytes() for path in paths] == [export_files[FIRST], export_files[FIRST.replace("00.", "01.")]]
 
@@ -108,7 +138,7 @@ def test_a_broken_connection_is_taken_up_where_it_broke(
 ) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 1000)
     hub.faults[FIRST] = ["break", "break", 503]
-    path = export(hub, tmp_path, train_shards=1).train_shards()[0]
+    path = export(hub, tmp_path, train_shards=1).shards()[0][0]
     assert path.read_bytes() == export_files[FIRST]
     assert len(path.read_bytes()) == 11_024
     assert hub.downloads(FIRST)[:3] == [None, "bytes=5000-", "bytes=8000-"]
@@ -126,7 +156,7 @@ def test_a_fault_that_stays_is_told_in_one_sentence(
     hub.faults[FIRST] = [fault] * 100
     message = rf"hub dataset someone/export: {FIRST} not downloaded after {ATTEMPTS} attempts \({reason}"
     with pytest.raises(ValueError, match=message) as failure:
-        export(hub, tmp_path).train_shards()
+        export(hub, tmp_path).shards()
     assert "\n" not in str(failure.value)
     assert not any(path.exists() for path in tmp_path.rglob("fineweb_train_000000.bin"))
 
@@ -134,7 +164,7 @@ def test_a_fault_that_stays_is_told_in_one_sentence(
 def test_an_unreachable_server_is_told(hub: StandInHub, tmp_path: Path) -> None:
     nowhere = HubData(repository=REPOSITORY, endpoint="http://127.0.0.1:9", cache_dir=str(tmp_path))
     with pytest.raises(ValueError, match=rf"someone/export: commit not downloaded after {ATTEMPTS} attempts \(.+\)"):
-        HubExport(nowhere, first_wait_seconds=0.001).train_shards()
+        HubExport(nowhere, first_wait_seconds=0.001).shards()
 
 
 def test_the_token_is_used_and_never_shown(
@@ -143,7 +173,7 @@ def test_the_token_is_used_and_never_shown(
     caplog.set_level("DEBUG")
     hub.faults[FIRST] = ["break", 503, "damage"] * 20
     with pytest.raises(ValueError) as failure:
-        export(hub, tmp_path).train_shards()
+        export(hub, tmp_path).shards()
     assert f"Bearer {SECRET}" in hub.authorizations
     assert SECRET not in str(failure.value) + "".join(capfd.readouterr()) + caplog.text
     assert not any(SECRET.encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
@@ -168,7 +198,7 @@ def test_what_the_export_does_not_have_is_told(
     hub: StandInHub, tmp_path: Path, changes: dict[str, object], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        export(hub, tmp_path, **changes).train_shards()
+        export(hub, tmp_path, **changes).shards()
 
 
 @pytest.mark.parametrize(

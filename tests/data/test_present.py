@@ -11,36 +11,39 @@ from flowgolf.files import sha256, write_json
 
 @pytest.fixture
 def data(tmp_path):
-    """data.json, its shards and the sign that they are complete, an hour old."""
+    """data.json and its shards, an hour old."""
     shards = [tmp_path / "shards" / f"{name}.bin" for name in "ab"]
     for shard in shards:
         shard.parent.mkdir(exist_ok=True)
         shard.write_text(shard.name)
     listed = [{"path": f"shards/{shard.name}", "sha256": sha256(shard)} for shard in shards]
     write_json(tmp_path / "data.json", {"train": {"shards": listed[:1]}, "validation": {"shards": listed[1:]}})
-    (tmp_path / "complete").touch()
-    for path in (*shards, tmp_path / "complete"):
+    for path in (*shards, tmp_path / "data.json"):
         os.utime(path, (path.stat().st_mtime - 3600,) * 2)
     return tmp_path
 
 
 def look(folder):
-    forget_damaged(folder / "data.json", folder / "complete")
-    return (folder / "complete").exists()
+    forget_damaged(folder / "data.json", folder / "hub.json")
+    return (folder / "data.json").exists()
 
 
 @pytest.mark.parametrize("name", ["a", "b"])
-def test_a_shard_that_is_gone_or_changed_is_seen(data, capsys, name):
+def test_a_shard_that_has_changed_is_seen(data, capsys, name):
     path = data / "shards" / f"{name}.bin"
-    content = path.read_text()
     assert look(data)
-    path.write_text(content.upper())
-    os.utime(path)
+    path.write_text(path.read_text().upper())
     assert not look(data)
     assert f"{path} is not what it was: the data are made again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_a_shard_that_is_gone_is_seen(data, capsys, name):
+    path = data / "shards" / f"{name}.bin"
+    (data / "hub.json").touch()
     path.unlink()
-    (data / "complete").touch()
     assert not look(data)
+    assert not (data / "hub.json").exists()
     assert f"{path} is gone: the data are made again" in capsys.readouterr().err
 
 
@@ -55,7 +58,5 @@ def test_a_shard_that_was_only_touched_is_read_once(data, monkeypatch):
     assert [path.name for path in read] == ["a.bin"]
 
 
-@pytest.mark.parametrize("name", ["data.json", "complete"])
-def test_before_there_are_data_there_is_nothing_to_see(data, name):
-    (data / name).unlink()
-    assert look(data) == (name == "data.json")
+def test_before_there_are_data_there_is_nothing_to_see(tmp_path):
+    assert not look(tmp_path)

@@ -8,7 +8,9 @@ from tiny_clone import Clone
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """A clone whose tiny study has run to the end."""
-    clone = Clone(tmp_path_factory.mktemp("clone"))
+    folder = tmp_path_factory.mktemp("clone") / "a clone (1) für alle"
+    folder.mkdir()
+    clone = Clone(folder)
     done = clone.snakemake()
     assert done.returncode == 0, done.stdout + done.stderr
     return clone

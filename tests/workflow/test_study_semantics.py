@@ -178,6 +178,8 @@ def test_what_is_made_again_with_the_same_bytes_sets_off_nothing(clone):
     sliding = clone.results / "runs" / "nfm" / "seed1" / "sliding" / "sliding.json"
     old = clone.results / "runs" / "nfm" / "seed2" / "sliding" / "made_from.json"
     before = sliding.read_bytes()
+    old_state = clone.results / "state" / "train" / "nfm" / "seed1-000000000000"
+    old_state.mkdir(parents=True)
     original = edit(clone, "flowgolf/export/record.py", "def export_record(", "NEW = 1\n\n\ndef export_record(")
     done = clone.snakemake()
     assert done.returncode == 0, done.stderr
@@ -185,6 +187,7 @@ def test_what_is_made_again_with_the_same_bytes_sets_off_nothing(clone):
         assert done.stderr.count(f"{stage} nfm seed 1: unchanged, the same settings, code and inputs made it") == 1
     assert done.stderr.count("export nfm seed 1  done in") == 1
     assert sliding.read_bytes() == before
+    assert not old_state.exists()  # of settings that are gone, once the study is complete
     assert clone.planned() == {}
 
     old.unlink()

@@ -10,4 +10,5 @@ with stage(snakemake):
     tokenizer(
         settings=TypeAdapter(DataSettings).validate_json(snakemake.params.settings),
         model_path=snakemake.output.model,
+        hub_record=snakemake.input.get("hub"),
     )

@@ -14,4 +14,5 @@ with stage(snakemake):
         shards_dir=snakemake.params.shards,
         state_dir=snakemake.params.state,
         num_workers=snakemake.threads,
+        hub_record=snakemake.input.get("hub"),
     )

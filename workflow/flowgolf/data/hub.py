@@ -3,9 +3,10 @@
 import hashlib
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar, cast
 
 from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_download, hf_hub_url
 from huggingface_hub.errors import RemoteEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
@@ -21,7 +22,19 @@ FIRST_WAIT_SECONDS = 1.0
 GIT_DIGITS = 40
 """Length of git's own checksums, SHA-1 in hex."""
 
+AT_ONCE = 8
+"""Downloads side by side: one connection to the hub seldom fills the line."""
+
 Result = TypeVar("Result")
+
+
+class HubFiles(TypedDict):
+    """Where the files of an export lie on this machine, and the commit that they belong to."""
+
+    commit: str
+    tokenizer: str
+    train: list[str]
+    validation: list[str]
 
 
 class HubExport:
@@ -60,16 +73,20 @@ class HubExport:
             raise ValueError(f"{self.name}: manifest.json gives no model_path for tokenizer '{name}'")
         return self._file(path)
 
-    def validation_shards(self) -> list[Path]:
-        """All validation shards."""
-        return self._shards("val", self._count("files_val"))
-
-    def train_shards(self) -> list[Path]:
-        """The first `train_shards` training shards; ValueError when the export has fewer."""
+    def shards(self) -> tuple[list[Path], list[Path]]:
+        """The first `train_shards` training shards, and all validation shards; ValueError when the export has fewer."""
         available, asked = self._count("files_train"), self.settings.train_shards
         if asked > available:
             raise ValueError(f"{self.name}: train_shards is {asked}, but {self.settings.dataset} has {available}")
-        return self._shards("train", asked)
+        names = [*self._names("train", asked), *self._names("val", self._count("files_val"))]
+        paths = self._files(names)
+        return paths[:asked], paths[asked:]
+
+    def fetch(self) -> HubFiles:
+        """Download everything; afterwards nobody has to ask the hub for anything."""
+        tokenizer = self.tokenizer()
+        train, validation = ([str(path) for path in part] for part in self.shards())
+        return HubFiles(commit=self.commit, tokenizer=str(tokenizer), train=train, validation=validation)
 
     def _entry(self, kind: str, name: str) -> dict[str, Any]:
         entries = {entry["name"]: entry for entry in self.manifest.get(kind, [])}
@@ -84,14 +101,23 @@ class HubExport:
             raise ValueError(f"{self.name}: manifest.json gives stats.{key} of {self.settings.dataset} as {count}")
         return count
 
-    def _shards(self, part: str, count: int) -> list[Path]:
-        progress = Progress(f"{part} shards from the hub", count, "files")
-        paths = []
-        for index in range(count):
-            name = f"{self.settings.prefix}_{part}_{index:06d}.bin"
-            paths.append(self._file(f"datasets/{self.settings.dataset}/{name}"))
-            progress.update(index + 1)
-        return paths
+    def _names(self, part: str, count: int) -> list[str]:
+        numbered = (f"{self.settings.prefix}_{part}_{index:06d}.bin" for index in range(count))
+        return [f"datasets/{self.settings.dataset}/{name}" for name in numbered]
+
+    def _files(self, names: list[str]) -> list[Path]:
+        """Download files, some at a time, with one progress line for all; the first one that fails stops the rest."""
+        progress = Progress("shards from the hub", len(names), "files")
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            downloads = [pool.submit(self._file, name) for name in names]
+            try:
+                for done, download in enumerate(as_completed(downloads), start=1):
+                    download.result()
+                    progress.update(done)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        return [download.result() for download in downloads]
 
     def _file(self, name: str) -> Path:
         """Download a file below `root`, or find it in the cache."""
@@ -135,6 +161,11 @@ class HubExport:
                 problem = error
         reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
         raise ValueError(f"{self.name}: {what} not downloaded after {ATTEMPTS} attempts ({reason})")
+
+
+def files_of_the_hub(settings: HubData, hub_record: str | Path | None) -> HubFiles:
+    """What rule download has left in the JSON `hub_record`; without one the files are downloaded now."""
+    return HubExport(settings).fetch() if hub_record is None else cast(HubFiles, read_json(hub_record))
 
 
 def checksum(path: Path, expected: str | None) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import sentencepiece
 
 from flowgolf.data.byte_count import SPACE, load_processor
-from flowgolf.data.hub import HubExport
+from flowgolf.data.hub import files_of_the_hub
 from flowgolf.data.settings import DataSettings, HubData, ShardsData, TokenizerSettings
 from flowgolf.data.sources import Documents
 from flowgolf.data.split import Splitter
@@ -18,14 +18,16 @@ NUM_THREADS = 4
 """Stored in the .model file, so fixed: the same text gives the same bytes on every machine."""
 
 
-def tokenizer(settings: DataSettings, model_path: str | Path) -> None:
+def tokenizer(settings: DataSettings, model_path: str | Path, hub_record: str | Path | None = None) -> None:
     """Write the SentencePiece .model of a data source: trained, copied or downloaded.
+
+    `hub_record` is the JSON that rule download left: with it the hub is not asked.
 
     ValueError when there is no training text, too little of it for the vocabulary, or when a ready model has another
     vocabulary size than the settings say.
     """
     if isinstance(settings, HubData):
-        model = read_ready(HubExport(settings).tokenizer(), settings.vocab_size)
+        model = read_ready(files_of_the_hub(settings, hub_record)["tokenizer"], settings.vocab_size)
     elif isinstance(settings, ShardsData):
         model = read_ready(settings.tokenizer_model, settings.vocab_size)
     elif settings.tokenizer_model is not None:

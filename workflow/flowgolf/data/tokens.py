@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from flowgolf.data.byte_count import load_processor
-from flowgolf.data.hub import HubExport
+from flowgolf.data.hub import files_of_the_hub
 from flowgolf.data.ready import ready_record
 from flowgolf.data.settings import DataSettings, HubData, SampleData, TextData
 from flowgolf.data.source_files import shard_paths
@@ -22,12 +22,14 @@ def tokens(
     state_dir: str | Path,
     *,
     num_workers: int = 1,
+    hub_record: str | Path | None = None,
 ) -> None:
     """Write data.json, and for a source of text the shards it lists.
 
     Work in progress lives in `state_dir`: after an interruption the same call goes on from there, and the folder is
-    gone at the end. Ready shards (sources `shards`, `hub`) are checked and listed where they are. The result does not
-    depend on `num_workers`. ValueError for text, shards or a tokenizer that cannot be used, and for an empty part.
+    gone at the end. Ready shards (sources `shards`, `hub`) are checked and listed where they are; with `hub_record`,
+    the JSON that rule download left, the hub is not asked. The result does not depend on `num_workers`. ValueError for
+    text, shards or a tokenizer that cannot be used, and for an empty part.
     """
     folder = Path(data_json_path).parent
     processor = load_processor(tokenizer_model)
@@ -37,9 +39,10 @@ def tokens(
     else:
         check_vocab_size(processor, settings.vocab_size, tokenizer_model)
         if isinstance(settings, HubData):
-            export = HubExport(settings)
-            record = ready_record(export.train_shards(), export.validation_shards(), tokenizer_model)
-            record["revision"] = export.commit
+            fetched = files_of_the_hub(settings, hub_record)
+            train, validation = ([Path(path) for path in fetched[part]] for part in ("train", "validation"))
+            record = ready_record(train, validation, tokenizer_model)
+            record["revision"] = fetched["commit"]
         else:
             train, validation = (shard_paths(settings, part) for part in ("train", "val"))
             record = ready_record(train, validation, tokenizer_model)
