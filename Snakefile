@@ -25,7 +25,7 @@ rule all:
     default_target: True
     input:
         rules.tokens.output,  # named, so that whatever is deleted is made again
-        layout.origins(),
+        every_result,
         rules.tables.output,
         rules.figures.output,
         rules.report.output,

@@ -1,10 +1,12 @@
-"""What Snakemake itself costs: parsing a study, planning all of it, and finding that nothing is left to do.
+"""What Snakemake itself costs: parsing a study, its status, planning all of it, finding that nothing is left to do.
 
     python benchmarks/workflow.py --runs 10,100,1000
+    python benchmarks/workflow.py --runs 1000 --of variants
 
-Every run is a training, an export and two evaluations. The finished study has made-up outputs and no real ones; its
-files are marked as made through `snakemake --touch`, which takes half a second a run. Prints seconds by the clock, CPU
-seconds and peak memory.
+Every run is a training, an export and two evaluations: so many seeds of one variant, or so many variants. The finished
+study has made-up outputs and no real ones; its files are marked as made through `snakemake --touch`. Prints seconds by
+the clock, CPU seconds and peak memory. Meant to hold on one idle core: 1,000 runs planned in 6 s, with their status in
+3 s, and 10,000 runs planned in 60 s and 1.5 GB, whether they are new or done.
 """
 
 import argparse
@@ -24,11 +26,16 @@ ROOT = Path(__file__).resolve().parents[1]
 NAME = "many"
 
 
-def write_study(folder: Path, num_runs: int) -> None:
-    """The quick study with `num_runs` seeds of one variant, and the workflow beside it."""
+def write_study(folder: Path, num_runs: int, of: str = "seeds") -> None:
+    """The quick study with `num_runs` seeds of one variant, or variants of one seed, and the workflow beside it."""
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-    config |= {"name": NAME, "seeds": list(range(num_runs)), "sweeps": {}, "variants": {"base": {}}}
-    config["report"] |= {"two_by_two": ["base", "base"]}
+    many = {"base": {}, **{f"v{index}": {"train": {"steps": 200 + index}} for index in range(1, num_runs)}}
+    runs = (
+        {"variants": many, "seeds": [0]}
+        if of == "variants"
+        else {"variants": {"base": {}}, "seeds": list(range(num_runs))}
+    )
+    config |= {"name": NAME, "sweeps": {}, "report": {}, **runs}
     assert len(Study(config).runs) == num_runs
     (folder / "study.yaml").write_text(yaml.safe_dump(config))
     for name in ("Snakefile", "rules", "workflow", "resources", "profiles"):
@@ -37,7 +44,7 @@ def write_study(folder: Path, num_runs: int) -> None:
 
 def snakemake(folder: Path, *arguments: str) -> tuple[float, float, float, str]:
     """Seconds, CPU seconds and peak megabytes of one call, and what it printed."""
-    command = [sys.executable, "-m", "snakemake", *arguments, "--quiet", "host", "--configfile", "study.yaml"]
+    command = [sys.executable, "-m", "snakemake", *arguments, "--configfile", "study.yaml"]
     started = time.perf_counter()
     with (folder / "said").open("w") as said:
         process = subprocess.Popen(command, cwd=folder, stdout=said, stderr=subprocess.STDOUT)
@@ -69,14 +76,16 @@ def pretend_finished(folder: Path) -> None:
     snakemake(folder, "--touch", "--cores", "1")
 
 
-def measure(num_runs: int) -> None:
+def measure(num_runs: int, of: str) -> None:
     folder = Path(tempfile.mkdtemp())
     try:
-        write_study(folder, num_runs)
+        write_study(folder, num_runs, of)
         *parse, _ = snakemake(folder, "--list-rules")
         report("parse", num_runs, *parse, jobs="")
+        *status, _ = snakemake(folder, "status", "--nolock")
+        report("status", num_runs, *status, jobs="")
         *dry, text = snakemake(folder, "-n")
-        report("dry run", num_runs, *dry, jobs=planned(text))
+        report("dry run", num_runs, *dry, jobs=f"{planned(text)}, {len(text) / 1e6:.1f} MB printed")
         pretend_finished(folder)
         *nothing, text = snakemake(folder, "-n")
         report("nothing to do", num_runs, *nothing, jobs=planned(text))
@@ -87,8 +96,10 @@ def measure(num_runs: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", default="10,100,1000", help="numbers of runs, separated by commas")
-    for num_runs in parser.parse_args().runs.split(","):
-        measure(int(num_runs))
+    parser.add_argument("--of", choices=["seeds", "variants"], default="seeds", help="what there are so many of")
+    chosen = parser.parse_args()
+    for num_runs in chosen.runs.split(","):
+        measure(int(num_runs), chosen.of)
 
 
 if __name__ == "__main__":

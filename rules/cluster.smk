@@ -51,14 +51,15 @@ MAIN_JOB = os.environ.get("SLURM_JOB_ID")  # of the main process, where it is on
 
 def minutes(limit):
     """Time limit of a stage from the settings of the run: a function of the wildcards."""
-    return lambda wildcards: limit(study.variants[wildcards.variant])
+    return quick(lambda wildcards: limit(study.variants[wildcards.variant]))
 
 
 def megabytes(need):
     """Memory of a stage from the settings of the run, more at each attempt: a function of the wildcards."""
-    return lambda wildcards, attempt: attempt * need(study.variants[wildcards.variant])
+    return quick(lambda wildcards, attempt: attempt * need(study.variants[wildcards.variant]))
 
 
+@quick
 def devices(wildcards):
     """GPUs of a training."""
     return study.variants[wildcards.variant].train.devices

@@ -2,19 +2,27 @@
 
 in:  the configuration
 out: study, layout, expected, RESULTS, RUN, code(), left_by(), asked_of(), result(), of_every_part(), of_every_seed(),
-     submitted_folders(), beside_a_running_workflow(), resumable_states(),
+     submitted_folders(), every_result(), beside_a_running_workflow(), resumable_states(),
      forget_old_states(), show_partial_results()
 """
 
+import gc
+import inspect
 import json
+from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from flowgolf import provenance
 from flowgolf.data.source_files import source_files
+from flowgolf.running.words import Words
 from flowgolf.study.errors import ConfigError, read_yaml
 from flowgolf.study.expected import Expected
+from flowgolf.study.extends import whole
+from flowgolf.study.files_named import check_files
 from flowgolf.study.jobs import timed, watched
 from flowgolf.study.layout import Layout
 from flowgolf.study.manifest import manifest
@@ -24,22 +32,46 @@ from flowgolf.study.study import Run, Study
 from flowgolf.submission.one_file import bundle
 
 CHECKOUT = Path(workflow.current_basedir).parent  # also where another Snakefile uses this one as a module
+# Snakemake keeps nearly all the objects that it makes: looking for garbage among them as often as usual finds nothing
+gc.set_threshold(50_000, 20, 50)
 CACHE = config.pop("cache", None)  # of this machine, not of the study: --config cache=FOLDER, or a profile
+words = Words(lambda target: nearest_target(target))
+logger.addFilter(words)
 SHOW_SBATCH = config.pop("sbatch", None) == "show"
 
-try:
+
+def told(function, *arguments):
+    """What a function returns; what it refuses of the configuration ends Snakemake with that sentence."""
+    try:
+        return function(*arguments)
+    except ConfigError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def read_configuration():
+    """The configuration with what it extends; files that are no configuration are refused."""
     for path in workflow.configfiles:
         read_yaml(path)
-    study = Study(config, source=", ".join(str(path) for path in workflow.configfiles))
-except ConfigError as error:
-    raise WorkflowError(str(error)) from None
+    return whole(config, workflow.configfiles)
 
+
+CONFIGURATION = told(read_configuration)
+study = told(Study, CONFIGURATION, ", ".join(str(path) for path in workflow.configfiles))
 layout = Layout(study)
 for problem in (foreign_library(CHECKOUT), foreign_results(layout.results, study.source)):
     if problem:
         raise WorkflowError(problem)
 RESULTS = layout.results
+told(check_files, study)
 RUN = f"{RESULTS}/runs/{{variant}}/seed{{seed}}"
+
+
+def quick(function):
+    """The function with its signature written down: Snakemake asks for it several times a job, and Python works it out
+    anew each time, in a sixth of the time that a study of 1,000 runs is planned in.
+    """
+    function.__signature__ = inspect.signature(function)
+    return function
 
 
 def one_of(names):
@@ -57,6 +89,7 @@ def code(name):
     return provenance.fingerprint(CHECKOUT / "workflow" / "scripts" / f"{name}.py")
 
 
+@cache
 def code_bytes():
     """Size of the generated train_gpt.py: what counts as code where a study does not say otherwise."""
     try:
@@ -88,7 +121,7 @@ def asked_of(stage):
     Only `identity` is compared between launches: Snakemake never reruns a job for a parameter whose function takes
     `input`, and that is why the others do.
     """
-    return {
+    asked = {
         "identity": lambda wildcards: expected.label(stage, wildcards.variant),
         "identified": lambda wildcards, input: json.dumps(expected.identity(stage, wildcards.variant)),
         "settings": lambda wildcards, input: json.dumps(expected.settings(stage, wildcards.variant)),
@@ -103,11 +136,12 @@ def asked_of(stage):
             stage, Run(wildcards.variant, wildcards.seed), expected.label(stage, wildcards.variant)
         ),
     }
+    return {name: quick(function) for name, function in asked.items()}
 
 
 def result(stage, output):
     """One output of a stage of the same run, where it is kept: a function of the wildcards."""
-    return lambda wildcards: layout.path(stage, output, Run(wildcards.variant, wildcards.seed))
+    return quick(lambda wildcards: layout.path(stage, output, Run(wildcards.variant, wildcards.seed)))
 
 
 def of_every_part(output):
@@ -125,12 +159,32 @@ def of_every_seed(stage, output):
     ]
 
 
+def every_result(wildcards):
+    """What every result says that it was made from; each of these files holds the digests of all that lies beside it.
+
+    A function, because Snakemake hashes a list that stands in a rule once for each of its files; and one rule only
+    takes it and leaves one file that the others read, because it looks for the maker of each file once a rule.
+    """
+    return layout.origins()
+
+
 def submitted_folders(wildcards):
     """submission.json of every submitted variant."""
-    try:
-        return [f"{RESULTS}/submission/{variant}/submission.json" for variant in study.submitted]
-    except ConfigError as error:
-        raise WorkflowError(str(error)) from None
+    told(study.check_submitter)
+    return [f"{RESULTS}/submission/{variant}/submission.json" for variant in study.submitted]
+
+
+def nearest_target(given):
+    """The target most like a given one that nothing makes: a rule, or a file of this study."""
+    makers = [rule for rule in workflow.rules if not rule.has_wildcards()]
+    known = [rule.name for rule in makers] + [str(path) for rule in makers for path in rule.output]
+    return get_close_matches(given, [*known, *layout.origins()], n=1, cutoff=0.0)[0]
+
+
+def for_bootstrap(wildcards):
+    """Records of the two arms of the 2x2, where they can be compared over documents."""
+    told(study.check_nats)
+    return [path for pair in layout.bootstrap_pairs().values() for path in pair]
 
 
 def beside_a_running_workflow(wildcards):
@@ -161,4 +215,7 @@ def show_partial_results():
     """After a failure: what became of every run, the sentences of the failures, the tables so far."""
     from flowgolf.watch.status import status
 
-    status(watched(layout, expected.label), f"{RESULTS}/partial")
+    if not words.interrupted:
+        # a job on this machine has just told why it failed, on the same terminal
+        told = workflow.executor_plugin.name == "local"
+        status(watched(layout, expected.label), f"{RESULTS}/partial", told)

@@ -109,7 +109,7 @@ rule legal_ttt:
 
 rule bootstrap:
     input:
-        [path for pair in layout.bootstrap_pairs().values() for path in pair],
+        for_bootstrap,
     output:
         record=f"{RESULTS}/bootstrap.json",
     log:

@@ -30,7 +30,7 @@ rule match_plan:
     input:
         records=[
             layout.path("export", "record", Run(arm, seed))
-            for arm in study.settings.report.two_by_two
+            for arm in study.settings.report.two_by_two or []
             for seed in study.settings.seeds
         ],
     output:

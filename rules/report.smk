@@ -1,7 +1,8 @@
 """What people read, from the records of all runs.
 
-in:  the records of every run, found through results/<study>/runs.json
-out: results/<study>/runs.json                         which declared run finds its records where
+in:  the results of every run, found through results/<study>/runs.json
+out: results/<study>/runs.json                         which declared run finds its records where, and their digests
+     results/<study>/study.yaml                        the study in one file, with what it extends
      results/<study>/tables/*.{csv,md,tex}, summary.md
      results/<study>/figures/*.{png,svg}
      results/<study>/report.html                       question, tables, figures, provenance, checks; opens offline
@@ -17,11 +18,15 @@ PUBLISHED = CHECKOUT / "resources" / "published"
 
 
 rule manifest:
+    input:
+        origins=every_result,
     output:
         manifest=f"{RESULTS}/runs.json",
+        study=f"{RESULTS}/study.yaml",
     log:
         f"{RESULTS}/logs/manifest.log",
     params:
+        study=lambda wildcards, input: json.dumps(CONFIGURATION),
         manifest=lambda wildcards, input: MANIFEST,  # the digest reruns the job; a reason of 30 KB helps nobody
         digest=f"{provenance.digest(MANIFEST)} {code('manifest')}",
         failure=f"{RESULTS}/failed/manifest.json",
@@ -34,7 +39,6 @@ rule manifest:
 rule tables:
     input:
         manifest=rules.manifest.output.manifest,
-        origins=layout.origins(),  # each holds the digests of all that lies beside it
         published=[PUBLISHED / "runs.csv", PUBLISHED / "trajectory.csv"],
     output:
         [
@@ -62,7 +66,6 @@ rule tables:
 rule figures:
     input:
         manifest=rules.manifest.output.manifest,
-        origins=layout.origins(),  # each holds the digests of all that lies beside it
     output:
         [
             (
@@ -89,7 +92,6 @@ rule figures:
 rule page:
     input:
         manifest=rules.manifest.output.manifest,
-        origins=layout.origins(),  # each holds the digests of all that lies beside it
         figures=rules.figures.output,
         published=[PUBLISHED / "runs.csv", PUBLISHED / "trajectory.csv"],
     output:
@@ -129,7 +131,6 @@ rule result_page:
     input:
         manifest=rules.manifest.output.manifest,
         data=rules.tokens.output.data,
-        origins=layout.origins(),  # each holds the digests of all that lies beside it
         figures=rules.figures.output,
         bootstrap=rules.bootstrap.output.record,
     output:

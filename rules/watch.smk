@@ -30,7 +30,7 @@ rule estimate:
     localrule: True
     params:
         study=lambda wildcards: json.dumps(timed(layout)),
-        config=lambda wildcards: json.dumps(config),
+        config=lambda wildcards: json.dumps(CONFIGURATION),
         snakefile=workflow.main_snakefile,
     message:
         "estimate"

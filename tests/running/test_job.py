@@ -1,6 +1,8 @@
 """A failing job leaves one sentence on the terminal, the frames in the log and a record for the tables."""
 
 import errno
+import io
+import sys
 import time
 
 import pytest
@@ -34,6 +36,23 @@ def test_a_new_start_removes_the_old_failure(tmp_path, capsys):
     assert "train  done in 0:00" in capsys.readouterr().err
 
 
+def test_ctrl_c_is_one_sentence_and_a_record(tmp_path, capsys):
+    _, record = fail(tmp_path, KeyboardInterrupt())
+    assert capsys.readouterr().err == "train nfm seed 42 failed: stopped by SIGINT; run again to go on\n"
+    assert record["message"] == "stopped by SIGINT; run again to go on"
+
+
+def test_a_closed_terminal_stops_nothing(tmp_path, monkeypatch):
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("sys.stderr", Closed())
+    with job(str(tmp_path / "a.log"), str(tmp_path / "failed" / "a.json"), "train", {}):
+        print("at work", file=sys.stderr)
+    assert (tmp_path / "a.log").read_text().startswith("at work\ntrain  done")
+
+
 @pytest.mark.parametrize(
     ("error", "again"),
     [
@@ -42,6 +61,7 @@ def test_a_new_start_removes_the_old_failure(tmp_path, capsys):
         (TypeError("a bug"), False),
         (NotImplementedError("a bug"), False),
         (InterruptedError("stopped by SIGTERM"), True),
+        (KeyboardInterrupt(), True),
         (OSError(errno.ENOSPC, "No space", "a.bin"), True),
         (ChildProcessError("process 2 of 2 died"), True),
         (MemoryError("out of memory"), True),

@@ -79,6 +79,22 @@ def test_matched_plans_add_an_export_of_each_arm_and_no_training(config):
         ("base.train.warmdown_steps", 301, r"base.train.warmdown_steps: 301 is more than steps 160"),
         ("sweeps.loss_weight.key", "model.flow_matcher.los_weight", r"no setting .*; did you mean loss_weight\?"),
         ("sweeps.loss_weight.of", "nmf", r"sweeps.loss_weight.of: no variant 'nmf'; did you mean nfm\?"),
+        ("sweeps.loss_weight.values", ["big"], r"sweeps.loss_weight.values: 'big' gives nfm.model.flow_matcher.loss_w"),
+        ("name", "a b/c", r"study.yaml: name: 'a b/c' is no name: letters, digits and _ . \+ = - only"),
+        ("variants.wide", None, r"variants.wide: null is nothing to differ by; write {}"),
+        ("imports.old", {"checkpoint": "a", "seed": 1, "model": {"dim": "x"}}, r"imports.old.model.dim: .*'x'"),
+        ("seeds", ["1"], r"seeds.0: input should be a valid integer, found '1'; write 1 without quotes"),
+        ("seeds", ["4e2"], r"seeds.0: .*; write 400$"),
+        ("seeds", [2**63], r"seeds: 9223372036854775808 is too large; whole numbers end at 2\^63 - 1"),
+        ("base.train.steps", 10**25, r"base.train.steps: 1(0){25} is too large"),
+        ("base.train.matrix_lr", float("inf"), r"base.train.matrix_lr: inf is no number that a setting takes"),
+        ("sweeps.loss_weight.values", [0.1, float("nan")], r"sweeps.loss_weight.values: nan is no number"),
+        (
+            "base.model.vocab_size",
+            512,
+            r"base.model.vocab_size: 512, but the tokenizer has 1024 \(data.tokenizer.vocab",
+        ),
+        ("variants.nfm.model.vocab_size", 512, r"variants.nfm.model.vocab_size: 512, but the tokenizer has 1024"),
         ("sweeps.loss_weight.values", [0.1, 0.1], r"two variants are named 'nfm-loss_weight=0.1'"),
         ("sweeps.loss_weight.values", ["a/b"], r"variants.nfm-loss_weight=a/b: a name takes letters"),
         ("variants.a b", {}, r"variants.a b: a name takes letters, digits"),
@@ -106,6 +122,37 @@ def test_a_mistake_is_told_with_file_key_and_remedy(config, key, value, message)
         message = r"base.train.batch_tokens: 4097 is not a multiple of micro_batches 2"
     with pytest.raises(ConfigError, match=message):
         Study(merge(config, nested(key, value)), source="study.yaml")
+
+
+def test_one_arm_is_a_study(config):
+    config |= {"variants": {"wide": {}}, "sweeps": {}, "report": {}}
+    study = Study(config)
+    assert (study.settings.report.reference, study.settings.report.two_by_two) == ("wide", None)
+    assert study.submitted == ["wide"]
+    assert {run.variant for run in study.runs} == {"wide"}
+    with pytest.raises(ConfigError, match=r"report.two_by_two: not set; the bootstrap on a result page compares two"):
+        study.check_nats()
+    config["report"] = {"matched_plan": True}
+    with pytest.raises(
+        ConfigError, match=r"report.matched_plan: takes the plan of the arms of report.two_by_two, which"
+    ):
+        Study(config)
+
+
+def test_a_result_page_needs_the_nats_of_both_arms(config):
+    for stage in ("sliding", "legal_ttt"):
+        with pytest.raises(ConfigError, match=rf"base.evaluate.{stage}.keep_nats: false for base; the bootstrap"):
+            Study(config).check_nats()
+        config["base"]["evaluate"][stage]["keep_nats"] = True
+    Study(config).check_nats()
+
+
+def test_nobody_submits_under_the_name_of_the_example(config):
+    for key, example in (("author", "Your Name"), ("github_id", "your-id")):
+        with pytest.raises(ConfigError, match=f"submission.{key}: '{example}' is the example's; say who submits"):
+            Study(config).check_submitter()
+        config["submission"][key] = "Ada"
+    Study(config).check_submitter()
 
 
 def test_a_missing_block_is_named(config):

@@ -40,6 +40,15 @@ def test_figures_are_means_over_seeds(submittable: Any) -> None:
     assert (record["hardware"], record["date"], record["slurm_jobs"]) == ("8 x NVIDIA H100", "2026-01-03", ["77", "77"])
 
 
+def test_uncommitted_code_is_not_submitted_without_a_word(submittable: Any, capsys: Any) -> None:
+    submit(submittable)
+    assert "-dirty" not in capsys.readouterr().err
+    path = Path(submittable.records[1]["train"])
+    path.write_text(json.dumps({**json.loads(path.read_text()), "commit": "abc-dirty"}))
+    submit(submittable)
+    assert "submission nfm: nobody can check out the code of seeds 1337 (-dirty)" in capsys.readouterr().err
+
+
 def test_one_seed_has_no_spread(submittable: Any) -> None:
     folder = submit(submittable, records=submittable.records[1:], seeds=[1337])
     assert json.loads((folder / "submission.json").read_text())["val_bpb_std"] is None

@@ -69,10 +69,20 @@ def test_remove_forgets_everything(tmp_path):
     states.remove()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_becomes_a_request_and_the_handler_is_put_back(number):
     before = signal.getsignal(number)
     with stop_requests() as stop:
         os.kill(os.getpid(), number)
         assert stop.signal == number.name
     assert signal.getsignal(number) == before
+
+
+def test_a_signal_that_is_ignored_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with stop_requests() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert stop.signal is None
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -16,6 +16,8 @@ from flowgolf.files import replacing
 
 SHORT = 80
 """Characters of two values that are still worth showing: digests of many shards are not."""
+# a cluster or an operator, SLURM before a time limit, Ctrl-C, a terminal that is closed
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT, signal.SIGHUP)
 
 
 class StateFolder:
@@ -116,12 +118,12 @@ class StopRequest:
 
 @contextmanager
 def stop_requests(file: Path | None = None) -> Iterator[StopRequest]:
-    """Turn SIGTERM and SIGUSR1 (what SLURM sends before a time limit) into a request to save and stop."""
+    """Turn the signals that ask a process to end into a request to save and stop; one that is ignored stays ignored."""
     request = StopRequest(file)
-    numbers = (signal.SIGTERM, signal.SIGUSR1)
-    before = [signal.signal(number, request.ask) for number in numbers]
+    asked = [number for number in STOP_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # nohup ignores SIGHUP
+    before = [signal.signal(number, request.ask) for number in asked]
     try:
         yield request
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in zip(asked, before, strict=True):
             signal.signal(number, handler)

@@ -13,6 +13,7 @@ from flowgolf.data.record import input_digest
 from flowgolf.running import origin
 from flowgolf.study.errors import nearest_key, read_yaml
 from flowgolf.study.expected import Expected
+from flowgolf.study.extends import whole
 from flowgolf.study.layout import Layout
 from flowgolf.study.stages import MADE_FROM, STAGES
 from flowgolf.study.study import Run, Study
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--configfile", default="config/config.yaml", help="the study (config/config.yaml)")
     chosen = parser.parse_args(arguments)
     try:
-        study = Study(read_yaml(chosen.configfile), source=chosen.configfile)
+        study = Study(whole(read_yaml(chosen.configfile), [chosen.configfile]), source=chosen.configfile)
     except ValueError as error:
         parser.error(str(error))
     if chosen.variant not in study.variants:

@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 from flowgolf.watch.estimate import estimate
+from flowgolf.watch.pipe import while_read
 
-estimate(
-    study=json.loads(snakemake.params.study),
-    config=json.loads(snakemake.params.config),
-    snakefile=snakemake.params.snakefile,
-    results=Path("results"),
-)
+with while_read():
+    estimate(
+        study=json.loads(snakemake.params.study),
+        config=json.loads(snakemake.params.config),
+        snakefile=snakemake.params.snakefile,
+        results=Path("results"),
+    )

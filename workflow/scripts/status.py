@@ -2,6 +2,8 @@
 
 import json
 
+from flowgolf.watch.pipe import while_read
 from flowgolf.watch.status import status
 
-status(json.loads(snakemake.params.manifest), snakemake.params.folder)
+with while_read():
+    status(json.loads(snakemake.params.manifest), snakemake.params.folder)

@@ -1,5 +1,6 @@
 """Documents to tokens in worker processes: order kept, memory bounded, bytes checked (docs/spec/data.md, D8)."""
 
+import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -109,7 +110,8 @@ class Worker:
 
     @classmethod
     def start(cls, encoder: Encoder) -> None:
-        """Runs first in the process."""
+        """Runs first in the process; Ctrl-C is for its parent, which ends it."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         cls.encoder = encoder
 
     @classmethod

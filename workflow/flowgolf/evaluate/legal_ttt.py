@@ -1,6 +1,7 @@
 """Rule `legal_ttt`: score a chunk, then train on it, and so on to the end (docs/spec/evaluation.md, E5)."""
 
 import copy
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from flowgolf.evaluate.trial_ttt import short_ttt
 from flowgolf.evaluate.trials import sample_of
 from flowgolf.evaluate.verify import Evidence, verify
 from flowgolf.resume import StateFolder, stop_requests
-from flowgolf.running.progress import Progress
+from flowgolf.running.progress import Progress, full_label
 from flowgolf.scoring.score import total
 
 COLUMNS = ("chunk", "positions", "running_bpb", "chunk_bpb", "rate", "seconds")
@@ -36,7 +37,7 @@ def legal_ttt(
 
     Goes on from `state_dir` when an earlier process was stopped there. Raises ValueError for an artifact that is
     damaged or made for another vocabulary, for more frozen blocks than blocks and for a validation set shorter than
-    a window; InterruptedError after SIGTERM or SIGUSR1.
+    a window; InterruptedError when asked to stop.
     """
     torch.set_num_threads(settings.threads)
     dataset = Dataset.open(data_json)
@@ -77,6 +78,7 @@ def run_to_end(run: ScoreFirst, folder: StateFolder) -> ScoreFirst:
     saved = folder.load()
     if saved is not None:
         run.restore(saved)
+        print(full_label("legal_ttt"), f"goes on from chunk {run.next_chunk} of {run.num_chunks}", file=sys.stderr)
     progress = Progress("legal_ttt", run.windows.num_positions, "positions")
     with stop_requests() as stop:
         while not run.finished:

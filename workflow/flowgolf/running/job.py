@@ -5,19 +5,19 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
 from flowgolf.files import read_json, write_json
-from flowgolf.running.progress import clock
+from flowgolf.running.progress import clock, progress_of
 
 EXPECTED = (ValueError, OSError, ArithmeticError, InterruptedError)  # their text says what to do; others are bugs
 
 
 class Tee:
-    """Writes to the terminal and to the log."""
+    """Writes to the terminal and to the log; a terminal that was closed meanwhile stops nothing."""
 
     def __init__(self, *streams: TextIO) -> None:
         """Every text goes to each stream at once."""
@@ -26,8 +26,9 @@ class Tee:
     def write(self, text: str) -> int:
         """Write `text` everywhere."""
         for stream in self.streams:
-            stream.write(text)
-            stream.flush()
+            with suppress(OSError):
+                stream.write(text)
+                stream.flush()
         return len(text)
 
     def flush(self) -> None:
@@ -36,29 +37,32 @@ class Tee:
 
 @contextmanager
 def job(log: str, failure: str, label: str, identity: Mapping[str, Any]) -> Iterator[None]:
-    """Surround work called `label`: stderr also goes to `log`; an error ends the process with one sentence.
+    """Surround work called `label`: stderr also goes to `log`; an error or Ctrl-C ends the process with one sentence.
 
+    Lines of progress begin with `label`.
     The sentence is recorded in `failure` with `identity` (stage, variant, seed) and the time (ISO, UTC); the record of
     an earlier failure is removed first.
     """
     Path(failure).unlink(missing_ok=True)
     started = time.monotonic()
-    with open(log, "w") as log_file, redirect_stderr(Tee(sys.stderr, log_file)):
+    with open(log, "w") as log_file, redirect_stderr(Tee(sys.stderr, log_file)), progress_of(label):
         try:
             yield
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
             traceback.print_exc(file=log_file)
             message = sentence(error)
             now = datetime.now(UTC).isoformat(timespec="seconds")
-            print(f"{label} failed: {message}\n  details: {log}", file=sys.stderr)
+            details = "" if isinstance(error, InterruptedError | KeyboardInterrupt) else f"\n  details: {log}"
+            print(f"{label} failed: {message}{details}", file=sys.stderr)
             write_json(failure, {**identity, "message": message, "time": now, "repeats": repeats(error)})
             raise SystemExit(1) from None
         print(f"{label}  done in {clock(time.monotonic() - started)}", file=sys.stderr)
 
 
-def repeats(error: Exception) -> bool:
+def repeats(error: BaseException) -> bool:
     """Whether the job would fail again in the same way: not after a signal, for want of memory, on a broken machine."""
-    return not isinstance(error, OSError | MemoryError | RuntimeError) or isinstance(error, NotImplementedError)
+    passing = OSError | MemoryError | RuntimeError | KeyboardInterrupt
+    return not isinstance(error, passing) or isinstance(error, NotImplementedError)
 
 
 def failed_for_good(failure: str | None, since: float) -> bool:
@@ -69,9 +73,11 @@ def failed_for_good(failure: str | None, since: float) -> bool:
         return False
 
 
-def sentence(error: Exception) -> str:
+def sentence(error: BaseException) -> str:
     """The sentence that matters of an error."""
     text = " ".join(str(error).split())
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped by SIGINT; run again to go on"
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return f"disk full while writing {error.filename or 'a result'}: free some space and run again"
     if isinstance(error, MemoryError) and text:

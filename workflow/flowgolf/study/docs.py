@@ -14,8 +14,10 @@ from pydantic_core import PydanticUndefined
 
 from flowgolf.settings import AS_BEFORE
 from flowgolf.study.errors import blocks_in
+from flowgolf.study.extends import KEY, NAMED
 from flowgolf.study.settings import StudySettings
 
+NULL = {"type": "null"}
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = ROOT / "config" / "schema.json"
 PAGE = ROOT / "docs" / "configuration.md"
@@ -24,6 +26,9 @@ HEADER = """# Configuration
 Generated from the typed settings by `python -m flowgolf.study.docs`; a test fails when it is out of date.
 `config/config.yaml` says at each key when to change it; this page says what it means.
 A variant is written as its difference from `base`: blocks merge key by key, `null` turns a part off.
+A study may be written as its difference from another one: `extends: FILE` on the top level, relative to the file that
+says it. Blocks merge key by key; `null` removes a variant, sweep or import that is inherited; another `data.source`
+replaces the block. The whole study lies in `results/<study>/study.yaml`.
 """
 
 
@@ -36,6 +41,7 @@ def schema_text() -> str:
         partial.pop("required", None)
         definitions[f"Partial{name}"] = partial
     schema["properties"]["variants"]["additionalProperties"] = {"$ref": "#/$defs/PartialRunSettings"}
+    allow_extending(schema)
     return json.dumps(for_editors(schema), indent=1, sort_keys=True) + "\n"
 
 
@@ -44,6 +50,16 @@ def for_editors(schema: Any) -> Any:
     if isinstance(schema, dict):
         return {key: for_editors(each) for key, each in schema.items() if key != AS_BEFORE}
     return [for_editors(each) for each in schema] if isinstance(schema, list) else schema
+
+
+def allow_extending(schema: dict[str, Any]) -> None:
+    """Let a study that says `extends` leave out what it inherits, and remove named entries with null."""
+    properties = schema["properties"]
+    properties["extends"] = {"type": "string", "description": "A study that this one is the difference from."}
+    properties["base"] = {"anyOf": [properties["base"], {"$ref": "#/$defs/PartialRunSettings"}]}
+    for block in NAMED:
+        properties[block]["additionalProperties"] = {"anyOf": [properties[block]["additionalProperties"], NULL]}
+    schema |= {"if": {"required": [KEY]}, "then": {}, "else": {"required": schema.pop("required")}}
 
 
 def reachable(name: str, definitions: dict[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """Turns what pydantic and YAML say about a configuration into sentences with an address and a suggestion."""
 
 import difflib
+import math
 import re
 from collections.abc import Hashable, Iterator
 from pathlib import Path
@@ -9,6 +10,9 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
+
+LARGEST = 2**63 - 1
+"""What seeds and counts are kept in ends there: 64 bits."""
 
 
 class ConfigError(ValueError):
@@ -34,16 +38,48 @@ class UniqueKeyLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def read_yaml(path: str | Path) -> Any:
-    """Content of a YAML file; one that is none, or that names a key twice, is a ConfigError."""
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Keys and values of a YAML file; one that is none, or that names a key twice, is a ConfigError with the line."""
     try:
-        return yaml.load(Path(path).read_text(), UniqueKeyLoader)  # noqa: S506 - a subclass of the safe loader
-    except OSError as error:
-        raise ConfigError(str(path), [f"cannot be read ({error.strerror})"]) from None
+        content = yaml.load(Path(path).read_text(), UniqueKeyLoader)  # noqa: S506 - a subclass of the safe loader
+    except FileNotFoundError:
+        raise ConfigError(str(path), ["no such file"]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), [f"cannot be read ({getattr(error, 'strerror', None) or error})"]) from None
     except yaml.constructor.ConstructorError as error:
         raise ConfigError(str(path), [str(error.problem)]) from None
+    except yaml.MarkedYAMLError as error:
+        raise ConfigError(str(path), [yaml_problem(error)]) from None
     except yaml.YAMLError as error:
         raise ConfigError(str(path), [f"not YAML ({' '.join(str(error).split())})"]) from None
+    if not isinstance(content, dict):
+        found = "is empty" if content is None else f"holds a {type(content).__name__}"
+        raise ConfigError(str(path), [f"{found}; a study is keys and values, as in config/config.yaml"])
+    return content
+
+
+def yaml_problem(error: yaml.MarkedYAMLError) -> str:
+    """Where a file stops being YAML, and why."""
+    mark = error.problem_mark or error.context_mark
+    place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    if "'\\t'" in str(error.problem):
+        return f"{place}a tab; YAML indents with spaces"
+    context = f" ({error.context}, which begins on line {error.context_mark.line + 1})" if error.context_mark else ""
+    return f"{place}not YAML: {error.problem}{context}"
+
+
+def number_problems(value: Any, path: str = "") -> Iterator[str]:
+    """A sentence for each number, anywhere in a configuration, that no setting can take."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from number_problems(each, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for each in value:
+            yield from number_problems(each, path)
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{path}: {value} is no number that a setting takes"
+    elif isinstance(value, int) and abs(value) > LARGEST:
+        yield f"{path}: {value} is too large; whole numbers end at 2^63 - 1"
 
 
 def sentences(error: ValidationError, root: type[BaseModel], prefix: str = "") -> list[str]:
@@ -56,7 +92,6 @@ def sentence(problem: dict[str, Any], keys: list[str], prefix: str) -> str:
     """What was given, where, and what is accepted."""
     path = dotted(problem["loc"], keys)
     address = ".".join(part for part in (prefix, path) if part)
-    given = problem["input"]
     if problem["type"] == "extra_forbidden":
         return f"{address}: unknown key; did you mean {nearest_key(path, keys)}?"
     if problem["type"] == "missing":
@@ -70,10 +105,29 @@ def sentence(problem: dict[str, Any], keys: list[str], prefix: str) -> str:
         text = str(problem["ctx"]["error"])
         separator = "." if re.match(r"[\w.]+: ", text) else ": "
         return f"{address}{separator}{text}" if address else text
-    hint = ""
-    if isinstance(given, str) and problem["type"] in ("float_type", "int_type") and is_number(given):
-        hint = f"; YAML reads {given} as text, write {float(given)!r} or with a point, as in 3.0e-4"
-    return f"{address}: {problem['msg'][0].lower()}{problem['msg'][1:]}, found {given!r}{hint}"
+    return f"{address}: {phrase(problem)}"
+
+
+def phrase(problem: dict[str, Any]) -> str:
+    """What is wrong with a value, and how it is written."""
+    given, kind = problem["input"], problem["type"]
+    if kind == "string_pattern_mismatch":
+        return f"'{given}' is no name: letters, digits and _ . + = - only, the first of them a letter, a digit or _"
+    if given is None and kind == "dict_type":
+        return "null is nothing to differ by; write {}, or leave it out"
+    return f"{problem['msg'][0].lower()}{problem['msg'][1:]}, found {given!r}{number_hint(problem)}"
+
+
+def number_hint(problem: dict[str, Any]) -> str:
+    """How to write a number that YAML read as text; empty for any other problem."""
+    given = problem["input"]
+    if not isinstance(given, str) or problem["type"] not in ("float_type", "int_type") or not is_number(given):
+        return ""
+    if re.fullmatch(r"[+-]?\d+", given):
+        return f"; write {int(given)} without quotes"
+    if problem["type"] == "float_type":
+        return f"; YAML reads {given} as text, write {float(given)!r} or with a point, as in 3.0e-4"
+    return f"; write {int(float(given))}" if float(given).is_integer() else ""
 
 
 def is_number(text: str) -> bool:

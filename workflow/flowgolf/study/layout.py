@@ -68,8 +68,9 @@ class Layout:
     def bootstrap_pairs(self) -> dict[str, list[str]]:
         """For each evaluation and seed the records of the two arms of the 2x2, by name."""
         settings = self.study.settings
+        arms = settings.report.two_by_two or []
         return {
-            f"{stage} seed {seed}": [self.path(stage, "record", Run(arm, seed)) for arm in settings.report.two_by_two]
+            f"{stage} seed {seed}": [self.path(stage, "record", Run(arm, seed)) for arm in arms]
             for stage in ("sliding", "legal_ttt")
             for seed in settings.seeds
         }

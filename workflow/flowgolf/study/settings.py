@@ -55,10 +55,10 @@ class ImportSettings(Settings):
 class ReportSettings(Settings):
     """What the tables compare."""
 
-    reference: str = "base"
-    """Variant that differences are taken against."""
-    two_by_two: list[str] = Field(["base", "nfm"], min_length=2, max_length=2)
-    """The two variants of the variants-by-TTT table."""
+    reference: str | None = None
+    """Variant that differences are taken against; null: base, or the first variant of a study without base."""
+    two_by_two: list[str] | None = Field(None, min_length=2, max_length=2)
+    """The two variants of the variants-by-TTT table; null: base and nfm, or no such table in a study without them."""
     pairs: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
     """Further pairs of variants to compare in the table of effects, each as first - second."""
     matched_plan: bool = False

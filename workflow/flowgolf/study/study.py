@@ -10,10 +10,14 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from flowgolf.data.settings import DataSettings, TokenizedSource
 from flowgolf.settings import Settings, identity
-from flowgolf.study.errors import ConfigError, nearest_key, sentences, setting_keys
+from flowgolf.study.errors import ConfigError, nearest_key, number_problems, sentences, setting_keys
 from flowgolf.study.settings import NAME_PATTERN, RunSettings, StudySettings
 from flowgolf.study.stages import STAGES, without_execution
+
+EXAMPLES = {"author": "Your Name", "github_id": "your-id"}
+"""What config/ says where a user has to say who they are."""
 
 
 class Run(NamedTuple):
@@ -29,12 +33,16 @@ class Study:
     def __init__(self, config: dict[str, Any], source: str = "configuration") -> None:
         """Validate a configuration; `source` is the file that errors name. Raises ConfigError."""
         self.source = source
+        if problems := list(number_problems(config)):
+            raise ConfigError(source, problems)
         try:
-            self.settings = StudySettings.model_validate(config)
+            self.settings = compared(StudySettings.model_validate(config))
         except ValidationError as error:
             raise ConfigError(source, sentences(error, StudySettings)) from None
+        self.swept: dict[str, tuple[str, Any]] = {}
         self.overrides = dict(self._named_overrides(config))
         self.variants = {name: self._resolve(name, override) for name, override in self.overrides.items()}
+        self._check_vocabulary()
         self._check_report()
         self._check_submission()
         self.runs = list(self._declared_runs())
@@ -64,12 +72,13 @@ class Study:
                 if name in self.settings.variants or name in derived:
                     raise self._error(f"{where}.values", f"two variants are named '{name}'")
                 derived.add(name)
+                self.swept[name] = (sweep_name, value)
                 yield name, merge(self.settings.variants[sweep.of], nested(sweep.key, value))
 
     def matched_overrides(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """The arms of the 2x2 with one bit plan for all, when the report asks for them."""
         if self.settings.report.matched_plan:
-            for arm in self.settings.report.two_by_two:
+            for arm in self.settings.report.two_by_two or ():
                 if arm in self.settings.variants:
                     yield matched(arm), merge(self.settings.variants[arm], nested("export.plan", "matched"))
 
@@ -81,12 +90,36 @@ class Study:
         try:
             return RunSettings.model_validate(merge(base, override))
         except ValidationError as error:
-            raise ConfigError(self.source, sentences(error, RunSettings, f"variants.{name}")) from None
+            raise ConfigError(self.source, sentences(error, RunSettings, self._written(name))) from None
+
+    def _written(self, name: str) -> str:
+        """Where the difference of a variant stands in the configuration, for a sentence about it."""
+        if name in self.swept:
+            sweep, value = self.swept[name]
+            return f"sweeps.{sweep}.values: {value!r} gives {self.settings.sweeps[sweep].of}"
+        return f"{'imports' if name in self.settings.imports else 'variants'}.{name}"
+
+    def _check_vocabulary(self) -> None:
+        """Refuse a model whose vocabulary is not that of the tokenizer, where the configuration says both."""
+        where, pieces = pieces_of(self.settings.data)
+        for name, run in self.variants.items():
+            if pieces not in (None, run.model.vocab_size):
+                same = run.model.vocab_size == self.settings.base.model.vocab_size
+                key = f"{'base' if same else self._written(name)}.model.vocab_size"
+                raise self._error(key, f"{run.model.vocab_size}, but the tokenizer has {pieces} ({where})")
 
     def _check_report(self) -> None:
         """Refuse tables about variants that do not exist."""
         report = self.settings.report
-        named = {"reference": [report.reference], "two_by_two": report.two_by_two, "pairs": chain(*report.pairs)}
+        named = {
+            "reference": [str(report.reference)],
+            "two_by_two": report.two_by_two or [],
+            "pairs": chain(*report.pairs),
+        }
+        if report.matched_plan and not report.two_by_two:
+            raise self._error(
+                "report.matched_plan", "takes the plan of the arms of report.two_by_two, which is not set"
+            )
         for key, name in ((key, name) for key, names in named.items() for name in names):
             if name not in self.variants:
                 raise self._error(f"report.{key}", f"no variant '{name}'", name, list(self.variants))
@@ -107,12 +140,32 @@ class Study:
         if seed is not None and seed not in self.settings.seeds:
             raise self._error("submission.seed", f"{seed} is not one of the seeds {self.settings.seeds}")
 
+    def check_nats(self) -> None:
+        """Refuse the bootstrap, which a result page shows, where there are no two arms or no nats are kept for it."""
+        arms = self.settings.report.two_by_two
+        if not arms:
+            raise self._error("report.two_by_two", "not set; the bootstrap on a result page compares two arms")
+        for arm in arms:
+            evaluate = self.variants[arm].evaluate
+            for stage, kept in (("sliding", evaluate.sliding.keep_nats), ("legal_ttt", evaluate.legal_ttt.keep_nats)):
+                if not kept:
+                    key = f"base.evaluate.{stage}.keep_nats"
+                    raise self._error(key, f"false for {arm}; the bootstrap on a result page needs true")
+
+    def check_submitter(self) -> None:
+        """Refuse to submit under the name that stands in the examples."""
+        names = self.submitted and self.settings.submission
+        for key, example in EXAMPLES.items():
+            if names and getattr(names, key) == example:
+                raise self._error(f"submission.{key}", f"'{example}' is the example's; say who submits")
+
     @property
     def submitted(self) -> list[str]:
         """Variants that get a submission folder; a study without a `submission` block is a ConfigError."""
         if self.settings.submission is None:
             raise self._error("submission", "missing; say who submits what, as config/config.yaml does")
-        return self.settings.submission.variants or self.settings.report.two_by_two
+        report = self.settings.report
+        return self.settings.submission.variants or report.two_by_two or [str(report.reference)]
 
     @property
     def submitted_seed(self) -> int:
@@ -174,6 +227,23 @@ class Study:
             name: [sweep_point(sweep.of, name, value) for value in sweep.values]
             for name, sweep in self.settings.sweeps.items()
         }
+
+
+def compared(settings: StudySettings) -> StudySettings:
+    """Settings whose report says which variants it compares: where it does not, base and nfm, or the one arm."""
+    report, names = settings.report, settings.variants
+    reference = report.reference or ("base" if "base" in names else next(iter(names)))
+    usual = [name for name in ("base", "nfm") if name in names]
+    two_by_two = report.two_by_two or (usual if len(usual) == 2 else None)
+    report = report.model_copy(update={"reference": reference, "two_by_two": two_by_two})
+    return settings.model_copy(update={"report": report})
+
+
+def pieces_of(data: DataSettings) -> tuple[str, int | None]:
+    """Key and number of pieces of the tokenizer; None where only the tokenizer's own file says it."""
+    if isinstance(data, TokenizedSource):
+        return "data.tokenizer.vocab_size", None if data.tokenizer_model else data.tokenizer.vocab_size
+    return "data.vocab_size", data.vocab_size
 
 
 def matched(arm: str) -> str:

@@ -1,6 +1,7 @@
 """Rule submission_folder: what a pull request to the challenge holds, from the records of a variant's runs."""
 
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,9 @@ def submission_folder(
     """
     folder = Path(folder)
     runs = [SeedRecords.read(seed, paths) for seed, paths in zip(seeds, records, strict=True)]
+    if dirty := [run.seed for run in runs if run.made_by_uncommitted_code]:
+        seeds_told = ", ".join(map(str, dirty))
+        print(f"submission {variant}: nobody can check out the code of seeds {seeds_told} (-dirty)", file=sys.stderr)
     primary = runs[list(seeds).index(primary_seed)]
     code = bundle.train_gpt({"variant": variant, **run_settings(settings, primary)})
     flags = compliance(runs, len(code.encode()))

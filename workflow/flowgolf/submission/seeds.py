@@ -47,6 +47,11 @@ class SeedRecords:
         return cls(seed, **stages, checks={name: read_json(paths[f"{name}_checks"]) for name in EVALUATIONS})
 
     @property
+    def made_by_uncommitted_code(self) -> bool:
+        """Whether the code of some stage was not what its commit holds."""
+        return any(record["commit"].endswith("-dirty") for record in self.stages.values())
+
+    @property
     def results(self) -> dict[str, dict[str, Any]]:
         """The record of each evaluation."""
         return {"sliding": self.sliding, "legal_ttt": self.legal_ttt}

@@ -29,7 +29,7 @@ def train(
     Goes on from `state_dir` when an earlier process was stopped there; with `settings.devices` above 1 the steps are
     shared by as many processes, each started by `command`. Raises ValueError for data that does not fit the settings,
     FloatingPointError for a loss that is not finite, MemoryError, OSError for a full disk, ChildProcessError for a
-    process that died, and InterruptedError after SIGTERM or SIGUSR1.
+    process that died, and InterruptedError when asked to stop.
     """
     run = TrainingRun(
         model=model_settings,

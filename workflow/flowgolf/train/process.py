@@ -2,6 +2,7 @@
 
 import math
 import socket
+import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +43,8 @@ def run_process(run: TrainingRun, ranks: Ranks, stop_file: Path | None = None) -
     saved = folder.load()
     if saved is not None:
         trainer.restore(saved)
+        if ranks.first:
+            print(f"{run.label} goes on from step {trainer.step}", file=sys.stderr)
     if trainer.on_gpu and trainer.compiled:
         trainer.warm_up(COMPILE_WARMUP_STEPS)
     trainer.sessions.append(session(trainer))

@@ -27,16 +27,17 @@ STATES = ("done", "running", "queued", "failed", "outdated", "pending")
 VALUES = [METRICS[key] for key in ("train_val_bpb", "artifact_bytes", *EVALUATIONS)]
 
 
-def status(manifest: Mapping[str, Any], folder: str | Path) -> None:
+def status(manifest: Mapping[str, Any], folder: str | Path, told: bool = False) -> None:
     """Print a row for every declared run, why runs failed, and the main tables; write all tables to `folder`/tables.
 
     `manifest` is that of runs.json. Each run also has `jobs`: stage -> list of {log, queue_name}, which are a job's log
-    and the comment by which it is found in the cluster's queue.
+    and the comment by which it is found in the cluster's queue. `told`: the failures have just told why themselves.
     """
     queue, problem = cluster_jobs(Path.cwd())
     table = status_table(manifest, queue, time.time())
     print(markdown(table))
-    print("".join(f"{line}\n" for line in failures(manifest)), end="")
+    if not told:
+        print("".join(f"{line}\n" for line in failures(manifest)), end="")
     if problem:
         print(f"the queue is unknown: {problem}\n")
     if any((table.frame[metric.key] != "").any() for metric in VALUES):
