@@ -44,6 +44,7 @@ rule submission_folder:
     params:
         settings=lambda wildcards: study.variants[wildcards.variant].model_dump_json(),
         about=lambda wildcards: study.settings.submission.model_dump_json(),
+        limits=json.dumps(study.settings.limits and study.settings.limits.model_dump(mode="json")),
         seeds=study.settings.seeds,
         primary_seed=study.submitted_seed,
         stage="submission",

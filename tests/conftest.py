@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import tempfile
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ collect_ignore = [folder for folder, names in MISSING.items() if names]
 LEFT_OUT = [f"tests/{folder} is left out, for want of {', '.join(MISSING[folder])}" for folder in collect_ignore]
 if LEFT_OUT and os.environ.get("CI"):
     raise pytest.UsageError(f"nothing is left out where CI is set: {'; '.join(LEFT_OUT)}")
+os.environ.setdefault("FLOWGOLF_SEAL", str(Path(tempfile.gettempdir(), f"flowgolf-tests-{os.getuid()}", "seal")))
 torch.set_num_threads(1)  # one thread a worker: results repeat to the bit, and workers do not crowd each other
 
 

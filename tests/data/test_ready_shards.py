@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from data.made_up_corpus import VOCAB_SIZE, made_up_texts, text_data, write_jsonl
-from flowgolf.data import ready
+from flowgolf.data import documents
 from flowgolf.data.dataset import Dataset
 from flowgolf.data.settings import ShardsData
 from flowgolf.data.shards import map_shard, write_shard
@@ -23,9 +23,11 @@ def folder(corpus: Path, model_path: Path, tmp_path: Path) -> Path:
     return tmp_path / "made" / "shards"
 
 
-def make(folder: Path, model_path: Path, vocab_size: int = VOCAB_SIZE) -> dict[str, Any]:
+def make(folder: Path, model_path: Path, vocab_size: int = VOCAB_SIZE, max_repeats: int = 0) -> dict[str, Any]:
     """The record of a folder of ready shards."""
-    settings = ShardsData(path=str(folder), tokenizer_model=str(model_path), vocab_size=vocab_size)
+    settings = ShardsData(
+        path=str(folder), tokenizer_model=str(model_path), vocab_size=vocab_size, max_repeats=max_repeats
+    )
     output = folder.parent / "ready"
     tokens(settings, model_path, output / "data.json", output / "shards", output / "state")
     return read_json(output / "data.json")
@@ -50,7 +52,7 @@ def test_the_record_does_not_depend_on_the_chunks(
     folder: Path, model_path: Path, monkeypatch: pytest.MonkeyPatch, chunk_tokens: int
 ) -> None:
     expected = make(folder, model_path)
-    monkeypatch.setattr(ready, "CHUNK_TOKENS", chunk_tokens)
+    monkeypatch.setattr(documents, "CHUNK_TOKENS", chunk_tokens)
     assert make(folder, model_path) == expected
 
 
@@ -60,9 +62,28 @@ def test_training_documents_that_repeat_validation_are_counted(folder: Path, mod
     for path in folder.glob("fineweb_train_*.bin"):
         write_shard(path, np.concatenate([validation_tokens[:second], np.array([1, 300], dtype=np.uint16)]))
     num_shards = len(list(folder.glob("fineweb_train_*.bin")))
-    record = make(folder, model_path)
+    with pytest.raises(
+        ValueError,
+        match=rf"rule 10: {num_shards} of {2 * num_shards} training documents have the tokens of one of \d+ validation "
+        r"documents, data.max_repeats is 0: take them out of the training shards, or state with data.max_repeats",
+    ):
+        make(folder, model_path)
+    record = make(folder, model_path, max_repeats=num_shards)
     assert record["duplicates_kept"] == num_shards
     assert record["duplicates_dropped"] == 0
+
+
+def test_a_document_that_is_cut_inside_a_character_is_no_error(
+    folder: Path, model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    character = np.array([4 + byte for byte in "猫".encode()], dtype=np.uint16)
+    for path in folder.glob("fineweb_val_*.bin"):
+        path.unlink()
+    validation = folder / "fineweb_val_000000.bin"
+    write_shard(validation, np.concatenate([[1], *[character] * 40]).astype(np.uint16)[:-1])
+    for chunk_tokens in (20, 21, 22, 1000):
+        monkeypatch.setattr(documents, "CHUNK_TOKENS", chunk_tokens)
+        assert make(folder, model_path)["validation"]["bytes_scored"] == 119
 
 
 def test_a_stream_that_starts_inside_a_document_is_counted(folder: Path, model_path: Path) -> None:
@@ -70,6 +91,9 @@ def test_a_stream_that_starts_inside_a_document_is_counted(folder: Path, model_p
     write_shard(validation, np.array(map_shard(validation))[5:])
     record = make(folder, model_path)
     assert record["validation"]["documents"] == read_json(folder.parent / "data.json")["validation"]["documents"] - 1
+    data = Dataset.open(folder.parent / "ready" / "data.json")
+    stream = data.validation.read(0, len(data.validation))
+    assert record["validation"]["bytes_scored"] == data.byte_table.total(stream)
 
 
 def test_a_token_beyond_the_vocabulary_is_told(folder: Path, model_path: Path) -> None:

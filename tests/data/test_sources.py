@@ -11,6 +11,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowgolf.data import sources
 from flowgolf.data.settings import SampleData, TextData
 from flowgolf.data.sources import Documents, first_paragraphs, lines_of
 
@@ -90,6 +91,16 @@ def test_lines_do_not_depend_on_the_chunks(chunks: list[bytes]) -> None:
 
 BAD_FILES: dict[str, tuple[str, bytes, str]] = {
     "not JSON": ("a.jsonl", b'{"text": "x"}\n{"text": \n', r"a\.jsonl, line 2: not valid JSON \(Expecting value"),
+    "nested too deeply": (
+        "a.jsonl",
+        b'{"text": "x"}\n{"text": ' + b"[" * 100_000 + b"\n",
+        r"a\.jsonl, line 2: not valid JSON \(nested too",
+    ),
+    "a number of ten thousand digits": (
+        "a.jsonl",
+        b'{"text": ' + b"7" * 10_000 + b"}\n",
+        r"a\.jsonl, line 1: not valid JSON \(Exceeds the limit",
+    ),
     "not UTF-8": ("a.jsonl", b'{"text": "\xff"}\n', r"a\.jsonl, line 1: not valid JSON \('utf-8' codec"),
     "no field": ("a.jsonl", b'\n{"body": "x", "id": 3}\n', r"line 2: field 'text' expected, found body, id"),
     "empty object": ("a.jsonl", b"{}\n", r"line 1: field 'text' expected, found none"),
@@ -174,3 +185,17 @@ def test_the_sample_can_be_cut_at_paragraphs() -> None:
         assert full_text == text or full_text.startswith(text + "\n\n")
     assert first_paragraphs("“a”\n\nb\n\nc", 10) == "“a”\n\nb"
     assert first_paragraphs("long first\n\nb", 3) == "long first"
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.jsonl.zst"])
+def test_a_line_beyond_the_limit_is_told_before_it_is_held(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr(sources, "CHUNK_BYTES", 100)
+    content = b'{"text": "x"}\n{"text": "' + b"y" * 5000 + b'"}\n'
+    packed = {"gz": gzip.compress, "zst": zstandard.ZstdCompressor().compress}.get(name[8:], bytes)(content)
+    (tmp_path / name).write_bytes(packed)
+    told = rf"{name}, line \d: longer than 1000 bytes, the most that a document may have"
+    with pytest.raises(ValueError, match=told):
+        list(Documents(TextData(paths=[str(tmp_path / name)])))

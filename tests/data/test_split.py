@@ -1,11 +1,13 @@
 """Parts of the documents, and duplicates across them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from data.made_up_corpus import made_up_texts
-from flowgolf.data.settings import Split, SplitByHash, SplitEveryKth, SplitFirst
-from flowgolf.data.split import Splitter, digest
+from flowgolf.data.settings import Split, SplitByHash, SplitEveryKth, SplitFirst, TextData, TokenizerSettings
+from flowgolf.data.split import Splitter, digest, normaliser
 
 TEXTS = [*made_up_texts(30), made_up_texts(30)[0], made_up_texts(30)[7]]
 
@@ -47,6 +49,25 @@ def test_no_text_is_in_both_parts(split: Split) -> None:
     assert validation.isdisjoint(train)
     assert validation.issuperset(dropped)
     assert list(Splitter(split, texts).training(texts)) == train
+
+
+WRITTEN = ["one two", "one  two", "one two\n", "", " \n", "three", "\ufb01ve", "five"]
+
+
+@pytest.mark.parametrize(("normalization", "dropped"), [("nmt_nfkc", WRITTEN[:5]), ("identity", [])])
+def test_texts_that_differ_in_what_the_tokenizer_drops_are_repeats(normalization: str, dropped: list[str]) -> None:
+    validation = ["one two\n\n", "\t", "four"]
+    texts = [*validation, *WRITTEN]
+    settings = TextData(paths=["none"], tokenizer=TokenizerSettings(normalization=normalization))
+    splitter = Splitter(SplitFirst(val_documents=3), texts, normaliser(settings))
+    found = [splitter.part(3 + index, text) for index, text in enumerate(WRITTEN)]
+    assert [text for text, part in zip(WRITTEN, found, strict=True) if part == "duplicate"] == dropped
+
+
+def test_a_ready_tokenizer_says_what_it_drops(model_path: Path) -> None:
+    settings = TextData(paths=["none"], tokenizer_model=str(model_path))
+    splitter = Splitter(SplitFirst(val_documents=1), ["a\u2581b"], normaliser(settings))
+    assert [splitter.part(1, text) for text in ("a  b ", "ab")] == ["duplicate", "train"]
 
 
 def test_digests_of_different_texts_differ() -> None:

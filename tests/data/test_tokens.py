@@ -171,3 +171,27 @@ def test_a_record_that_is_none_is_told(tmp_path: Path) -> None:
     (tmp_path / "data.json").write_text('{"train": {}}')
     with pytest.raises(ValueError, match=r"data\.json: not a data record: tokenizer, validation missing"):
         Dataset.open(tmp_path / "data.json")
+
+
+def test_text_that_normalisation_makes_longer_is_a_warning(corpus: Path, model_path: Path, tmp_path: Path) -> None:
+    assert Output(tmp_path / "a").make(text_data(corpus), model_path)["warnings"] == []
+    longer = write_jsonl(tmp_path / "longer.jsonl", ["\ufdfa \ufdfa", *made_up_texts(4)])
+    told = Output(tmp_path / "b").make(text_data(longer), model_path)["warnings"]
+    assert [text.partition(":")[0] for text in told] == ["validation"]
+    assert "bytes are scored of text that was written with" in told[0]
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "tokenizer"])
+def test_a_file_that_was_replaced_is_not_opened(corpus: Path, model_path: Path, tmp_path: Path, part: str) -> None:
+    record = Output(tmp_path).make(text_data(corpus), model_path)
+    entry = record["tokenizer"] if part == "tokenizer" else record[part]["shards"][0]
+    path = tmp_path / "copy"
+    content = bytearray((tmp_path / entry["path"]).read_bytes())
+    content[2000:2002] = content[2002:2004]
+    path.write_bytes(content)
+    entry["path"] = "copy"
+    with pytest.raises(ValueError, match=r"copy: rule 19: not the file that data.json was written for: its SHA-256 is"):
+        getattr(Dataset(record, tmp_path), "byte_table" if part == "tokenizer" else part)
+    path.unlink()
+    with pytest.raises(ValueError, match=r"copy: .*not readable \(No such file or directory\)"):
+        getattr(Dataset(record, tmp_path), "byte_table" if part == "tokenizer" else part)

@@ -25,7 +25,7 @@ class OneByte:
 def keep(path: Path, nats: np.ndarray, num_documents: int = NUM_DOCUMENTS) -> Path:
     tokens = np.full(num_documents * DOCUMENT_TOKENS, 7, np.uint16)
     tokens[::DOCUMENT_TOKENS] = 1
-    write_nats(path, nats.astype(np.float32), OneByte(), TokenArray(tokens), 0)
+    write_nats(path, nats.astype(np.float32), OneByte(), TokenArray(tokens), 0, 1)
     return path
 
 

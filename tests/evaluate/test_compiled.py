@@ -14,7 +14,7 @@ def test_compiled_scoring_gives_the_plain_digits_and_follows_the_weights(tiny: G
     for expected_graphs in (1, 0):
         torch._dynamo.utils.counters.clear()
         nats, plain = (
-            slide(tiny.gpt, tiny.stream, settings)[1]
+            slide(tiny.gpt, tiny.stream, settings).nats
             for settings in (compiled, tiny.sliding(batch_windows=4, threads=2))
         )
         assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == expected_graphs

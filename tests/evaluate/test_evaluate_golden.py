@@ -14,8 +14,9 @@ from flowgolf.scoring.slide import slide
 @pytest.mark.parametrize("batch_windows", [1, 7, None])
 def test_sliding_agrees_with_the_reference(load_golden: Callable, name: str, batch_windows: int | None) -> None:
     case = load_golden(name)
-    start, nats, ledger = slide(case.gpt, case.stream, case.sliding(batch_windows=batch_windows))
-    score = total(nats, case.byte_table, case.stream, start)
+    referee = slide(case.gpt, case.stream, case.sliding(batch_windows=batch_windows))
+    nats, ledger = referee.finish(), referee.ledger
+    score = total(nats, case.byte_table, case.stream, referee.span.start)
     assert np.abs(nats - case.vectors["sliding_nll"]).max() < 1e-4
     assert score.bytes == case.vectors["total_bytes"]
     assert score.loss == pytest.approx(case.vectors["sliding_loss"].item(), abs=1e-6)

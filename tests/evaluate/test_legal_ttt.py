@@ -26,7 +26,7 @@ import sys
 from flowgolf.evaluate.legal_ttt import legal_ttt
 from flowgolf.evaluate.settings import LegalTTTSettings
 settings, *paths = sys.argv[1:]
-legal_ttt(*paths[:2], LegalTTTSettings.model_validate_json(settings), *paths[2:])
+legal_ttt(*paths[:2], LegalTTTSettings.model_validate_json(settings), *paths[2:], code='this code')
 """
 SAME_AFTER_A_KILL = ("nats", "bytes", "tokens", "loss", "bpb", "ledger", "settings", "artifact_sha256")
 
@@ -36,7 +36,7 @@ def outputs(folder: Path) -> list[Path]:
 
 
 def run(study: SmallStudy, folder: Path, settings: LegalTTTSettings) -> dict:
-    legal_ttt(study.artifact, study.data_json, settings, *outputs(folder))
+    legal_ttt(study.artifact, study.data_json, settings, *outputs(folder), code="this code")
     return read_json(folder / "legal_ttt.json")
 
 
@@ -72,7 +72,7 @@ def test_it_leaves_a_whole_record_and_its_curve(study: SmallStudy, tmp_path: Pat
         assert kept["bytes"].sum() == record["bytes"]
         assert kept["starts_document"].sum() == 9  # ten documents, of which the first opens before any target
     book = read_json(tmp_path / "checks.json")
-    assert [check["rule"] for check in book["checks"]] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12]
+    assert [check["rule"] for check in book["checks"]] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 17, 18, 19]
     assert [event[0] for event in book["events"]] == ["score", "update"] * (len(rows) - 1) + ["score"]
     assert not (tmp_path / "state").exists()
 
@@ -141,4 +141,4 @@ def test_a_restored_run_goes_on_to_the_same_bits(study: SmallStudy, tmp_path: Pa
 def test_an_artifact_for_another_vocabulary_is_refused(study: SmallStudy, tmp_path: Path) -> None:
     other = make_artifact(tmp_path / "other.bin", vocab_size=290)
     with pytest.raises(ValueError, match="made for a vocabulary of 290 pieces, but the data's tokenizer has 300"):
-        legal_ttt(other, study.data_json, study.legal_ttt(), *outputs(tmp_path))
+        legal_ttt(other, study.data_json, study.legal_ttt(), *outputs(tmp_path), code="this code")

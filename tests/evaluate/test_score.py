@@ -11,7 +11,9 @@ from flowgolf.scoring.slide import batch_windows, slide
 
 
 def test_digits_do_not_depend_on_the_number_of_threads(tiny: Golden) -> None:
-    one, three = (slide(tiny.gpt, tiny.stream, tiny.sliding(threads=threads, batch_windows=4))[1] for threads in (1, 3))
+    one, three = (
+        slide(tiny.gpt, tiny.stream, tiny.sliding(threads=threads, batch_windows=4)).nats for threads in (1, 3)
+    )
     assert np.array_equal(one, three)
     assert torch.get_num_threads() == 1
 
@@ -21,13 +23,13 @@ def test_progress_ends_at_the_last_position_of_a_part_too(
     tiny: Golden, capsys: pytest.CaptureFixture[str], max_positions: int | None, shard: tuple[int, int]
 ) -> None:
     settings = tiny.sliding(max_positions=max_positions, batch_windows=4)
-    nats = slide(tiny.gpt, tiny.stream, settings, shard, "sliding")[1]
+    nats = slide(tiny.gpt, tiny.stream, settings, shard, "sliding").nats
     assert f"sliding  100% ({len(nats)}/{len(nats)} positions)" in capsys.readouterr().err
 
 
 def test_scoring_a_part_of_each_window_agrees_with_scoring_all_of_it(tiny: Golden) -> None:
     seq_len, stride = tiny.sliding().seq_len, tiny.sliding().stride
-    nats = slide(tiny.gpt, tiny.stream, tiny.sliding())[1]
+    nats = slide(tiny.gpt, tiny.stream, tiny.sliding()).nats
     ids = torch.from_numpy(tiny.stream.tokens.astype(np.int64))
     for end in range(seq_len, len(tiny.stream), 5 * stride):
         with torch.no_grad():

@@ -7,7 +7,7 @@ import pytest
 
 from evaluate.small_study import SmallStudy, make_artifact
 from flowgolf.data.dataset import Dataset
-from flowgolf.evaluate.artifact import check_names, load_gpt
+from flowgolf.evaluate.artifact import load_gpt
 from flowgolf.evaluate.settings import SlidingSettings
 from flowgolf.evaluate.sliding import merge_sliding, sliding
 from flowgolf.files import read_json, sha256, write_json
@@ -66,7 +66,14 @@ def test_shards_merge_to_the_same_figures(study: SmallStudy, tmp_path: Path, cou
     with np.load(tmp_path / "whole/sliding.npz") as one, np.load(tmp_path / "merged/sliding.npz") as other:
         assert set(one) == set(other) and all(np.array_equal(one[key], other[key]) for key in one)
     books = [read_json(tmp_path / name / "checks.json") for name in ("whole", "merged")]
+    seeds = [book.pop("replay_seeds") for book in books]
+    assert len(seeds[1]["sliding"]) == count and len(seeds[1]["roundtrip"]) == len(seeds[0]["sliding"]) == 1
+    replays = [next(check for check in book["checks"] if check["rule"] == 17).pop("evidence") for book in books]
+    assert (
+        replays[1].count("positions of 1 rounds") == count + 1 == replays[0].count("positions of 1 rounds") + count - 1
+    )
     assert books[0] == books[1]
+    assert merged["replay"]["positions"] == sum(part["replay"]["positions"] for part in merged["parts"])
 
 
 def test_parts_of_different_evaluations_are_refused(study: SmallStudy, tmp_path: Path) -> None:
@@ -118,18 +125,6 @@ def test_a_damaged_artifact_is_refused(study: SmallStudy, tmp_path: Path) -> Non
     damaged.write_bytes(content)
     with pytest.raises(ValueError, match="damaged.bin: damaged: the checksum does not match"):
         load_gpt(damaged)
-
-
-@pytest.mark.parametrize(
-    ("wanted", "found", "message"),
-    [
-        ({"a", "b"}, {"a"}, "it.bin: lacks 1 weights, such as b"),
-        ({"a"}, {"a", "c", "d"}, "it.bin: has, beside those of its model, 2 weights, such as c"),
-    ],
-)
-def test_an_artifact_with_other_weights_than_its_model_is_refused(wanted: set, found: set, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        check_names("it.bin", wanted, found)
 
 
 def test_a_validation_set_shorter_than_a_window_is_refused(study: SmallStudy, tmp_path: Path) -> None:

@@ -99,6 +99,8 @@ def test_matched_plans_add_an_export_of_each_arm_and_no_training(config):
         ("sweeps.loss_weight.values", ["a/b"], r"variants.nfm-loss_weight=a/b: a name takes letters"),
         ("variants.a b", {}, r"variants.a b: a name takes letters, digits"),
         ("submission.variants", ["nmf"], r"submission.variants: no trained variant 'nmf'; did you mean nfm\?"),
+        ("limits", None, r"limits: missing; the track 10min_16mb is one of limited seconds and devices"),
+        ("limits.devices", 0, r"limits.devices: input should be greater than or equal to 1"),
         ("submission.seed", 7, r"submission.seed: 7 is not one of the seeds \[42, 1337, 2025\]"),
         (
             "variants.nfm.export",

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import math
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from flowgolf.data.dataset import combined
 from flowgolf.files import sha256
 from flowgolf.study.settings import RunSettings
 from flowgolf.study.study import Study
@@ -63,13 +65,19 @@ class Submittable:
             "written_at": f"2026-01-0{1 + seed % 3}T00:00:00",
             "slurm_job_id": None,
         }
-        figures = {"nats": 20.0, "tokens": 10, "bytes": 25, "loss": 2.0, "bpb": 1.15 + seed / 1e5, "seconds": 4.0}
+        bpb = 1.15 + seed / 1e5
+        nats = bpb * math.log(2) * 25
+        figures = {"nats": nats, "tokens": 10, "bytes": 25, "loss": nats / 10, "bpb": nats / math.log(2) / 25}
+        figures |= {"seconds": 4.0}
         checks = [{"rule": rule, "name": name, "evidence": f"seen {rule}"} for rule, name in FLAGS.items()]
         scored = {
             **figures,
             **made,
             "artifact_sha256": artifact,
             "partial": False,
+            "data": {"tokenizer": "3", "train": combined(["1", "2"]), "validation": combined(["4"])},
+            "repeats": {"documents": 0, "tolerated": 0},
+            "resumed_at": [],
             "settings": {},
             "ledger": {"steps": 3},
         }
@@ -79,7 +87,8 @@ class Submittable:
             for key, name, content in [
                 ("train", "run.json", {
                     "variant": "nfm", "seed": seed, "parameters": 9, "steps": 7, "train_val_bpb": 1.3,
-                    "model": {}, "train": {}, "elapsed_seconds": 60.0, "versions": {"torch": "2.13"},
+                    "training_shards": ["1", "2"], "model": {}, "train": {}, "elapsed_seconds": 60.0,
+                    "versions": {"torch": "2.13"},
                     "device": "NVIDIA H100", "devices": 8, "threads": 1, **made, "slurm_job_id": "77",
                 }),
                 ("export", "export.json", {
@@ -113,6 +122,7 @@ class Submittable:
         return {
             "variant": "nfm", "settings": self.settings, "records": self.records, "seeds": SEEDS, "primary_seed": 1337,
             "about": {"author": "A. Author", "github_id": "a", "name": "Flow", "blurb": "Text.", "track": "10min_16mb"},
+            "limits": {"train_seconds": 600, "evaluate_seconds": 600, "devices": 8, "device_name": "H100"},
             "artifact_path": self.folder / "seed1337" / "artifact.bin",
             "schema_path": ROOT / "resources" / "submission.schema.json", "folder": self.folder / "submission",
         }  # fmt: skip

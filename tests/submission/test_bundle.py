@@ -77,8 +77,8 @@ def test_no_option_touches_what_the_rules_are_about(generated: ModuleType) -> No
         name: {text for action in each._actions for text in action.option_strings} for name, each in commands.items()
     }
     assert options == {
-        "evaluate": {"-h", "--help", "--artifact", "--data", "--device"},
-        "train": {"-h", "--help", "--seed", "--data", "--device"},
+        "evaluate": {"-h", "--help", "--artifact", "--data", "--device", "--resume"},
+        "train": {"-h", "--help", "--seed", "--data", "--device", "--resume"},
     }
 
 
@@ -135,8 +135,12 @@ def test_planted_violations_raise_before_the_generated_file_gives_a_score(
 def test_weights_that_change_while_scoring_raise_in_the_generated_file(generated: ModuleType) -> None:
     gpt = generated.GPT(generated.ModelSettings.model_validate(generated.SETTINGS["model"]))
     gpt.init_weights(0)
-    with pytest.raises(generated.IllegalEvaluationError, match="the weights changed"), generated.unchanging(gpt):
+    stream = np.arange(20)
+    referee = generated.Referee(gpt, stream, generated.Segment(0, 19), 19)
+    with referee.scoring():
         gpt.tok_emb.weight.data[0] += 1
+    with pytest.raises(generated.IllegalEvaluationError, match="the weights changed"), referee.updating():
+        pass
 
 
 def test_a_failure_is_one_sentence(generated: ModuleType, tmp_path: Any, capsys: pytest.CaptureFixture) -> None:

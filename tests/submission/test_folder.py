@@ -10,7 +10,7 @@ import pytest
 from flowgolf.evaluate.verify import RULES
 from flowgolf.submission.folder import submission_folder
 from flowgolf.submission.one_file import bundle
-from flowgolf.submission.seeds import FLAGS, NotFitError
+from flowgolf.submission.seeds import FLAGS, LIMITS, NotFitError
 
 BPB = [1.15 + 42 / 1e5, 1.15 + 1337 / 1e5]
 
@@ -83,7 +83,8 @@ def test_event_files_are_not_asked_for_where_their_package_is_missing(submittabl
 def test_every_rule_of_an_evaluation_has_a_flag(submittable: Any) -> None:
     assert FLAGS.keys() == RULES.keys()
     record = json.loads((submit(submittable) / "submission.json").read_text())
-    assert record["compliance"].keys() == {*FLAGS.values(), "size_within_the_cap", "settings_equal_across_seeds"}
+    others = {"size_within_the_cap", "settings_equal_across_seeds", "evaluated_in_one_run"}
+    assert record["compliance"] == dict.fromkeys({*FLAGS.values(), *others, *LIMITS}, True)
 
 
 @pytest.mark.parametrize("evaluation", ["sliding", "legal_ttt"])
@@ -106,8 +107,39 @@ PLANTS: dict[str, tuple[str, dict[str, Any], str]] = {
     "a part of the validation set": ("sliding", {"partial": True}, "rule 8: sliding scored a part of the validation"),
     "another artifact scored": ("legal_ttt", {"artifact_sha256": "f" * 64}, "rule 6: legal_ttt.json is of artifact ff"),
     "checks of another artifact": ("sliding_checks", {"artifact_sha256": "f" * 64}, "rule 6: its checks.json is of"),
+    "other training shards than those compared": (
+        "train", {"training_shards": ["1", "9"]}, "rule 19: sliding compared validation with other training shards",
+    ),
+    "a training beyond the limit": (
+        "train", {"elapsed_seconds": 600.4}, "rule 23: train took 600.4 s, limits.train_seconds is 600",
+    ),
+    "evaluations beyond the limit together": (
+        "sliding", {"seconds": 597.0}, "rule 23: evaluate took 601.0 s, limits.evaluate_seconds is 600",
+    ),
+    "more devices": ("train", {"devices": 16}, "rule 23: trained on 16 x NVIDIA H100, limits say 8 x H100"),
+    "another device": ("train", {"device": "NVIDIA B200"}, "rule 23: trained on 8 x NVIDIA B200, limits say 8 x H100"),
     "other settings": ("train", {"train": {"steps": 8}}, "rule 13: train had other settings than with seed 42"),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("evaluation", ["sliding", "legal_ttt"])
+@pytest.mark.parametrize(("key", "value"), [("bpb", 1.0), ("loss", 1.0), ("nats", 19.0), ("bytes", 26), ("tokens", 11)])
+def test_planted_violation_an_edited_figure(submittable: Any, evaluation: str, key: str, value: float) -> None:
+    submittable.change(42, evaluation, **{key: value})
+    with pytest.raises(ValueError, match=rf"seed42/{evaluation}.json: rule 20: (loss|bpb) is .* give"):
+        submit(submittable)
+
+
+def test_what_a_tolerance_let_pass_and_what_was_resumed_is_told(submittable: Any) -> None:
+    submittable.change(42, "sliding", repeats={"documents": 3, "tolerated": 5})
+    submittable.change(1337, "legal_ttt", resumed_at=[960])
+    compliance = json.loads((submit(submittable) / "submission.json").read_text())["compliance"]
+    assert {key for key, value in compliance.items() if not value} == {"disjoint", "evaluated_in_one_run"}
+
+
+def test_without_limits_none_are_claimed(submittable: Any) -> None:
+    record = json.loads((submit(submittable, limits=None) / "submission.json").read_text())
+    assert record["limits"] is None and not set(LIMITS) & record["compliance"].keys()
 
 
 @pytest.mark.parametrize("plant", PLANTS)

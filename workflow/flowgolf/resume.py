@@ -1,11 +1,13 @@
 """The state that a killed run resumes from: two generations, each with its digest (docs/spec/training.md, T14)."""
 
-import hashlib
+import hmac
 import io
+import os
+import secrets
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -18,16 +20,19 @@ SHORT = 80
 """Characters of two values that are still worth showing: digests of many shards are not."""
 # a cluster or an operator, SLURM before a time limit, Ctrl-C, a terminal that is closed
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT, signal.SIGHUP)
+SEAL_BYTES = 32
 
 
 class StateFolder:
     """Holds `state.pt` and the one before it, `previous.pt`; either is complete at any moment.
 
-    A file is the SHA-256 of the rest (32 bytes) and then a torch archive that loads with `weights_only=True`.
+    A file is a seal of the rest (32 bytes: its HMAC-SHA256) and then a torch archive that loads with
+    `weights_only=True`. Without a key the seal tells damage only; with one, that nobody else has made the state.
     """
 
-    def __init__(self, folder: str | Path, identity: dict[str, Any]) -> None:
+    def __init__(self, folder: str | Path, identity: dict[str, Any], key: bytes = b"") -> None:
         """`identity` names what the state belongs to, key by key; a state of another identity is passed over."""
+        self.key = key
         self.folder = Path(folder)
         self.identity = identity
         self.current = self.folder / "state.pt"
@@ -40,7 +45,7 @@ class StateFolder:
         payload = buffer.getbuffer()
         try:
             with replacing(self.folder / "new.pt") as temporary, temporary.open("wb") as file:
-                file.write(hashlib.sha256(payload).digest())
+                file.write(hmac.digest(self.key, payload, "sha256"))
                 file.write(payload)
         except OSError as error:
             reason = f"{error.strerror} while saving {len(payload) / 1e6:.1f} MB; the state saved before is kept"
@@ -50,13 +55,14 @@ class StateFolder:
         (self.folder / "new.pt").replace(self.current)
 
     def load(self) -> dict[str, Any] | None:
-        """The newest readable state of this identity, or None; a line on stderr tells what was passed over."""
+        """The newest state of this identity under the right seal, or None; a line on stderr tells what was not it."""
         for path in (self.folder / "new.pt", self.current, self.previous):
             if not path.exists():
                 continue
-            saved = read(path)
+            saved = read(path, self.key)
             if saved is None:
-                print(f"{path}: damaged, going back to the state before it", file=sys.stderr)
+                why = "damaged, or not made under this account" if self.key else "damaged"
+                print(f"{path}: {why}, going back to the state before it", file=sys.stderr)
                 continue
             if saved["identity"] != self.identity:
                 print(f"{path}: {self._difference(saved['identity'])}: starting afresh", file=sys.stderr)
@@ -80,13 +86,35 @@ class StateFolder:
             self.folder.rmdir()
 
 
-def read(path: Path) -> dict[str, Any] | None:
-    """The content of a state file, or None when it is not what was written."""
+def read(path: Path, key: bytes = b"") -> dict[str, Any] | None:
+    """The content of a state file, or None when it is not what was written under this key."""
     data = path.read_bytes()
-    if hashlib.sha256(data[32:]).digest() != data[:32]:
+    if not hmac.compare_digest(hmac.digest(key, data[32:], "sha256"), data[:32]):
         return None
     content: dict[str, Any] = torch.load(io.BytesIO(data[32:]), weights_only=True)
     return content
+
+
+def seal_key() -> bytes:
+    """The account's secret, made on first use; `FLOWGOLF_SEAL` names another file than the one in its home.
+
+    It lies outside every study, so that a state folder that comes with a study, or was edited, bears no right seal.
+    ValueError for a file that holds no secret.
+    """
+    home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    path = Path(os.environ.get("FLOWGOLF_SEAL") or Path(home) / "flowgolf" / "seal")
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(SEAL_BYTES))
+        with suppress(FileExistsError):  # another process was first: one secret, whoever wins
+            os.link(temporary, path)
+        temporary.unlink()
+    key = path.read_bytes()
+    if len(key) < SEAL_BYTES:
+        raise ValueError(f"{path}: a secret of at least {SEAL_BYTES} bytes is expected, found {len(key)}")
+    return key
 
 
 class StopRequest:

@@ -13,4 +13,5 @@ with stage(snakemake) as run:
         curve_path=snakemake.output.curve,
         checks_path=snakemake.output.checks,
         state_dir=snakemake.params.state,
+        code=snakemake.params.identity,
     )

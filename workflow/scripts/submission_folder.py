@@ -18,6 +18,7 @@ with stage(snakemake):
         variant=variant,
         settings=RunSettings.model_validate_json(snakemake.params.settings),
         about=json.loads(snakemake.params.about),
+        limits=json.loads(snakemake.params.limits),
         records=records,
         seeds=seeds,
         primary_seed=snakemake.params.primary_seed,

@@ -22,7 +22,9 @@ def folder_record(folder: str | Path, parts: Sequence[str], vocab_size: int) -> 
     if len(models) != 1:
         wanted = f"one SentencePiece .model of {vocab_size} pieces"
         raise ValueError(f"{folder}: {wanted} is expected here or below, found {named(models, folder)}")
-    record: dict[str, Any] = {"tokenizer": {"path": str(models[0]), "vocab_size": vocab_size}}
+    record: dict[str, Any] = {
+        "tokenizer": {"path": str(models[0]), "vocab_size": vocab_size, "sha256": sha256(models[0])}
+    }
     for part in parts:
         shards = sorted(folder.rglob(PATTERNS[part]))
         folders = sorted({path.parent for path in shards})

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from flowgolf.settings import Settings
+from flowgolf.settings import Settings, added
 
 MAX_VOCAB_SIZE = 65_536
 """Tokens are stored in two bytes."""
@@ -57,7 +57,14 @@ class SplitByHash(Settings):
 Split = Annotated[SplitEveryKth | SplitFirst | SplitByHash, Field(discriminator="kind")]
 
 
-class TokenizedSource(Settings):
+class DataSourceSettings(Settings):
+    """What all sources have in common."""
+
+    max_repeats: int = added(0, as_before=0, ge=0)
+    """Training documents that may have the tokens of a validation document; a tolerance makes `disjoint` false."""
+
+
+class TokenizedSource(DataSourceSettings):
     """What the sources of raw text have in common."""
 
     split: Split = SplitEveryKth()
@@ -92,7 +99,7 @@ class TextData(TokenizedSource):
     """Field (jsonl) or column (parquet) that holds the text."""
 
 
-class ShardsData(Settings):
+class ShardsData(DataSourceSettings):
     """A folder of ready shards with its tokenizer."""
 
     source: Literal["shards"] = "shards"
@@ -107,7 +114,7 @@ class ShardsData(Settings):
     """Pieces of that tokenizer."""
 
 
-class HubData(Settings):
+class HubData(DataSourceSettings):
     """A published export on the Hugging Face hub: ready shards, their tokenizer and a manifest that names both."""
 
     source: Literal["hub"] = "hub"

@@ -17,6 +17,8 @@ from flowgolf.data.settings import SampleData, TextData
 from flowgolf.data.source_files import text_files
 
 CHUNK_BYTES = 1 << 20
+MAX_LINE_BYTES = 1 << 30
+"""One document has to fit in memory, a few times over."""
 
 
 class Documents:
@@ -104,6 +106,9 @@ def jsonl_lines(path: Path, field: str) -> Iterator[tuple[int, str]]:
             for line_number, line in enumerate(decompressed_lines(path, file), start=1):
                 if not line.isspace():
                     yield file.tell(), json_text(line, field, f"{path}, line {line_number}")
+    except OverflowError:
+        limit = f"longer than {MAX_LINE_BYTES} bytes, the most that a document may have"
+        raise ValueError(f"{path}, line {line_number + 1}: {limit}") from None
     except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
         raise ValueError(f"{path}: not readable after line {line_number} ({error})") from None
 
@@ -111,7 +116,8 @@ def jsonl_lines(path: Path, field: str) -> Iterator[tuple[int, str]]:
 def decompressed_lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
     """Lines of an open .jsonl, .jsonl.gz or .jsonl.zst file."""
     if path.name.endswith(".gz"):
-        return iter(gzip.GzipFile(fileobj=file))
+        unpacked = gzip.GzipFile(fileobj=file)
+        return lines_of(iter(lambda: unpacked.read(CHUNK_BYTES), b""))
     if path.name.endswith(".zst"):
         return lines_of(zstd_chunks(file))
     return lines_of(iter(lambda: file.read(CHUNK_BYTES), b""))
@@ -133,11 +139,13 @@ def zstd_chunks(file: BinaryIO) -> Iterator[bytes]:
 
 
 def lines_of(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Lines of a stream of bytes, split at newline characters only."""
+    """Lines of a stream of bytes, split at newline characters only; OverflowError for one beyond MAX_LINE_BYTES."""
     parts: list[bytes] = []
     for chunk in chunks:
         first, *others = chunk.split(b"\n")
         parts.append(first)
+        if max([sum(map(len, parts)), *map(len, others)]) > MAX_LINE_BYTES:
+            raise OverflowError
         for other in others:
             yield b"".join(parts) + b"\n"
             parts = [other]
@@ -149,7 +157,9 @@ def json_text(line: bytes, field: str, where: str) -> str:
     """The text in one JSON line."""
     try:
         record = json.loads(line.decode())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise ValueError(f"{where}: not valid JSON (nested too deeply)") from None
+    except ValueError as error:
         raise ValueError(f"{where}: not valid JSON ({error})") from None
     if not isinstance(record, dict) or field not in record:
         known = ", ".join(record) if isinstance(record, dict) else type(record).__name__

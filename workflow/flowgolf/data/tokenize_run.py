@@ -16,7 +16,7 @@ from flowgolf.data.settings import SampleData, TextData
 from flowgolf.data.shard_writer import PartState, ShardWriter, shard_path
 from flowgolf.data.shards import HEADER_BYTES, TOKEN_BYTES
 from flowgolf.data.sources import Documents
-from flowgolf.data.split import Splitter
+from flowgolf.data.split import Splitter, normaliser
 from flowgolf.files import read_json, sha256, write_json
 from flowgolf.running.progress import Progress
 
@@ -37,7 +37,7 @@ class TokenizeRun:
         """Look up in `state_dir` how far an earlier attempt came."""
         self.settings, self.state_dir = settings, state_dir
         self.documents = Documents(settings)
-        self.encoder = Encoder(model_path, Splitter(settings.split, self.documents))
+        self.encoder = Encoder(model_path, Splitter(settings.split, self.documents, normaliser(settings)))
         self.identity = identity(settings, self.documents, sha256(model_path))
         self.num_documents = self.num_duplicates = 0
         self.complete = False

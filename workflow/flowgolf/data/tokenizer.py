@@ -10,7 +10,7 @@ from flowgolf.data.byte_count import SPACE, load_processor
 from flowgolf.data.hub import files_of_the_hub
 from flowgolf.data.settings import DataSettings, HubData, ShardsData, TokenizerSettings
 from flowgolf.data.sources import Documents
-from flowgolf.data.split import Splitter
+from flowgolf.data.split import Splitter, normaliser
 from flowgolf.files import replacing
 
 PAD, BOS, EOS, UNKNOWN = 0, 1, 2, 3
@@ -34,7 +34,8 @@ def tokenizer(settings: DataSettings, model_path: str | Path, hub_record: str | 
         model = read_ready(settings.tokenizer_model, settings.tokenizer.vocab_size)
     else:
         documents = Documents(settings)
-        model = train(Splitter(settings.split, documents).training(documents), settings.tokenizer)
+        splitter = Splitter(settings.split, documents, normaliser(settings))
+        model = train(splitter.training(documents), settings.tokenizer)
     with replacing(model_path) as temporary:
         temporary.write_bytes(model)
 

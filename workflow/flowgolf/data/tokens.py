@@ -2,11 +2,15 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from flowgolf.data.byte_count import load_processor
+from flowgolf.data.dataset import Dataset
 from flowgolf.data.hub import files_of_the_hub
 from flowgolf.data.ready import ready_record
+from flowgolf.data.repeats import repeats
 from flowgolf.data.settings import DataSettings, HubData, SampleData, TextData
 from flowgolf.data.source_files import shard_paths
 from flowgolf.data.tokenize_run import TokenizeRun
@@ -29,7 +33,8 @@ def tokens(
     Work in progress lives in `state_dir`: after an interruption the same call goes on from there, and the folder is
     gone at the end. Ready shards (sources `shards`, `hub`) are checked and listed where they are; with `hub_record`,
     the JSON that rule download left, the hub is not asked. The result does not depend on `num_workers`. ValueError for
-    text, shards or a tokenizer that cannot be used, and for an empty part.
+    text, shards or a tokenizer that cannot be used, for an empty part, and for more training documents with the tokens
+    of a validation document than `max_repeats` allows (rule 10).
     """
     folder = Path(data_json_path).parent
     processor = load_processor(tokenizer_model)
@@ -55,5 +60,31 @@ def tokens(
         "vocab_size": processor.vocab_size(),
         "sha256": sha256(tokenizer_model),
     }
+    record["warnings"] = warnings(record)
+    folder.mkdir(parents=True, exist_ok=True)  # paths of the record lead through it
+    record["duplicates_kept"] = kept_repeats(Dataset(record, folder))
     write_json(data_json_path, record)
     shutil.rmtree(state_dir, ignore_errors=True)
+
+
+def kept_repeats(dataset: Dataset) -> int:
+    """Training documents with the tokens of a validation document; more than the source tolerates are a ValueError."""
+    found = repeats(dataset)
+    if found.documents > found.tolerated:
+        raise ValueError(
+            f"rule 10: {found}: take them out of the training shards, or state with data.max_repeats how many may stay"
+        )
+    return found.documents
+
+
+def warnings(record: Mapping[str, Any]) -> list[str]:
+    """What a reader of figures should know of this text."""
+    told = []
+    for part in ("train", "validation"):
+        scored, original = record[part]["bytes_scored"], record[part]["bytes_original"]
+        if original is not None and scored > original:
+            told.append(
+                f"{part}: {scored} bytes are scored of text that was written with {original}: the normalisation makes "
+                "it longer, and bits per byte smaller than those of the text as written"
+            )
+    return told

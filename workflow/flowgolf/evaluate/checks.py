@@ -3,28 +3,27 @@
 A check returns one sentence of evidence; `flowgolf.evaluate.verify` runs them all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
 
-from flowgolf.data.byte_count import ByteTable, decoded_bytes, load_processor
+from flowgolf.data.byte_count import ByteTable, load_processor
 from flowgolf.data.dataset import Dataset
-from flowgolf.data.ready import documents
+from flowgolf.data.documents import counted_and_decoded, pieces
+from flowgolf.data.repeats import Repeats
 from flowgolf.evaluate.artifact import load_gpt
-from flowgolf.evaluate.record import BOS
 from flowgolf.files import sha256
 from flowgolf.model.gpt import GPT
 from flowgolf.scoring.ledger import Event
 from flowgolf.scoring.precision import device_of
+from flowgolf.scoring.referee import Referee
 from flowgolf.scoring.score import Score
-from flowgolf.scoring.unchanging import weights_checksum
 
 CONTEXT_TOKENS = 8
 SUM_TOLERANCE = 1e-4
 NATS_TOLERANCE = 1e-5
 MAX_CHECKED_BYTES = 1_000_000
-MAX_COMPARED_TOKENS = 20_000_000
 
 
 class CheckError(RuntimeError):
@@ -110,11 +109,12 @@ def no_update_after_last_score(events: Sequence[Event]) -> str:
     return "the event log ends with scoring"
 
 
-def artifact_is_scored(artifact_path: str, recorded_sha256: str, scored_checksum: int) -> str:
-    """Rule 6: the file still has the recorded SHA-256, and its weights are those that scoring began with."""
+def artifact_is_scored(artifact_path: str, recorded_sha256: str, referees: Iterable[Referee]) -> str:
+    """Rule 6: the file still has the recorded SHA-256, and its weights are the first links of every chain."""
     if sha256(artifact_path) != recorded_sha256:
         raise CheckError(f"rule 6, the artifact is scored: {artifact_path} is not the file that was loaded")
-    if weights_checksum(load_gpt(artifact_path)[0]) != scored_checksum:
+    read_again = load_gpt(artifact_path)[0]
+    if any(referee.chain.digest_of(read_again) != referee.chain.first for referee in referees):
         raise CheckError(f"rule 6, the artifact is scored: the weights scored are not those of {artifact_path}")
     return f"scoring began with the weights of the file with SHA-256 {recorded_sha256[:12]}"
 
@@ -128,10 +128,18 @@ def validation_unseen(training_shards: Sequence[str], validation_shards: Sequenc
 
 
 def whole_validation_set(score: Score, num_tokens: int, num_bytes: int, max_positions: int | None) -> str:
-    """Rule 8: tokens and bytes scored are all there are; less only if `max_positions` asked for it."""
+    """Rule 8: tokens and bytes scored are all there are; less only if `max_positions` asked for it.
+
+    `num_bytes` are those of the positions that were to be scored, counted apart from the score.
+    """
     if max_positions is not None and max_positions < num_tokens - 1:
         if score.tokens != max_positions:
             raise CheckError(f"rule 8, whole validation set: {score.tokens} scored of {max_positions} asked for")
+        if score.bytes != num_bytes:
+            raise CheckError(
+                f"rule 8, whole validation set: {score.bytes} bytes in the first {max_positions} positions, "
+                f"whose tokens have {num_bytes}"
+            )
         return f"partial: the first {max_positions} of {num_tokens - 1} positions, as asked for"
     if (score.tokens, score.bytes) != (num_tokens - 1, num_bytes):
         raise CheckError(
@@ -143,13 +151,15 @@ def whole_validation_set(score: Score, num_tokens: int, num_bytes: int, max_posi
 
 def bytes_exact(dataset: Dataset, byte_table: ByteTable) -> str:
     """Rule 9: on whole validation documents, the bytes counted are those of the decoded text."""
-    processor = load_processor(dataset.folder / dataset.record["tokenizer"]["path"])
+    processor = load_processor(dataset.tokenizer_path)
     checked = num_bytes = 0
-    for document in documents(dataset.validation, BOS):
-        counted, decoded = byte_table.total(document), decoded_bytes(processor, byte_table, document)
+    for number, (document, cut) in enumerate(pieces(dataset.validation, dataset.bos_id)):
+        if document[0] != dataset.bos_id:
+            continue
+        counted, decoded = counted_and_decoded(processor, byte_table, document, cut)
         if counted != decoded:
             raise CheckError(
-                f"rule 9, bytes exact: document {checked} counts as {counted} bytes, its text has {decoded}"
+                f"rule 9, bytes exact: document {number} counts as {counted} bytes, its text has {decoded}"
             )
         checked, num_bytes = checked + 1, num_bytes + decoded
         if num_bytes >= MAX_CHECKED_BYTES:
@@ -157,17 +167,48 @@ def bytes_exact(dataset: Dataset, byte_table: ByteTable) -> str:
     return f"{num_bytes} bytes counted and decoded alike in {checked} validation documents"
 
 
-def disjoint(dataset: Dataset) -> str:
-    """Rule 10: no validation document is in training, beyond those that the data record owns up to."""
-    owned = int(dataset.record.get("duplicates_kept", 0))
-    known = f"the data record counts {dataset.record['duplicates_dropped']} dropped and {owned} kept"
-    if len(dataset.train) > MAX_COMPARED_TOKENS:
-        return f"not repeated here for {len(dataset.train)} training tokens; {known}"
-    validation = {document.tobytes() for document in documents(dataset.validation, BOS)}
-    shared = sum(document.tobytes() in validation for document in documents(dataset.train, BOS))
-    if shared > owned:
-        raise CheckError(f"rule 10, disjoint: {shared} training documents are in validation; {known}")
-    return f"{shared} training documents are among {len(validation)} of validation; {known}"
+def disjoint(found: Repeats, dataset: Dataset) -> str:
+    """Rule 10: no training document has the tokens of a validation document, beyond what the study tolerates."""
+    if found.documents > found.tolerated:
+        raise CheckError(f"rule 10, disjoint: {found}")
+    return f"{found}; the data record counts {dataset.record['duplicates_dropped']} dropped before"
+
+
+def replayed(referees: Mapping[str, Referee]) -> str:
+    """Rule 17: positions of every round were computed again from what stands before them, and gave their nats."""
+    shown = []
+    for name, referee in referees.items():
+        replays = referee.replays
+        if replays.rounds < 1 or replays.positions < min(replays.rounds, len(referee.nats)):
+            raise CheckError(f"rule 17, replay: {replays.positions} positions of {name} in {replays.rounds} rounds")
+        if not replays.largest <= replays.tolerance:
+            raise CheckError(f"rule 17, replay: a position of {name} differs by {replays.largest} nats")
+        shown.append(
+            f"{name}: {replays.positions} positions of {replays.rounds} rounds, drawn after their nats were fixed, "
+            f"have their nats from the tokens before them alone, within {replays.tolerance:g}"
+        )
+    return "; ".join(shown)
+
+
+def chained(referees: Mapping[str, Referee]) -> str:
+    """Rule 18: the chain of weights has one link for each round of updates, and the last is what the model holds."""
+    for name, referee in referees.items():
+        rounds, length = sum(event.kind == "update" for event in referee.ledger.events), referee.chain.length
+        if length != 1 + rounds:
+            raise CheckError(f"rule 18, chain of weights: {name} has {length} links for {rounds} rounds of updates")
+        if referee.chain.digest_of(referee.model) != referee.chain.last:
+            raise CheckError(f"rule 18, chain of weights: {name} ends with other weights than its last update left")
+    links = ", ".join(f"{referee.chain.length} of {name}" for name, referee in referees.items())
+    return f"weights and buffers are those of the last link before and after every scoring; links: {links}"
+
+
+def same_data(dataset: Dataset) -> str:
+    """Rule 19: the shards and the tokenizer still have the SHA-256 that data.json gives for them."""
+    try:
+        count = dataset.check_files()
+    except ValueError as error:
+        raise CheckError(f"rule 19, identity of data: {error}") from None
+    return f"{count} files have the SHA-256 of the data record, when they were opened and after the evaluation"
 
 
 def one_forward_pass(gpt: GPT, tokens: np.ndarray) -> str:

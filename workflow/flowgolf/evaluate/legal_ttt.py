@@ -16,8 +16,9 @@ from flowgolf.evaluate.score_first import ScoreFirst
 from flowgolf.evaluate.settings import SCORING_EXECUTION, LegalTTTSettings
 from flowgolf.evaluate.trial_ttt import short_ttt
 from flowgolf.evaluate.trials import sample_of
+from flowgolf.evaluate.tries import enter_try
 from flowgolf.evaluate.verify import Evidence, verify
-from flowgolf.resume import StateFolder, stop_requests
+from flowgolf.resume import StateFolder, seal_key, stop_requests
 from flowgolf.running.progress import Progress, full_label
 from flowgolf.scoring.score import total
 
@@ -32,12 +33,13 @@ def legal_ttt(
     curve_path: str | Path,
     checks_path: str | Path,
     state_dir: str | Path,
+    code: str,
 ) -> None:
     """Score an artifact with legal test-time training and leave the result, its curve and its checks.
 
-    Goes on from `state_dir` when an earlier process was stopped there. Raises ValueError for an artifact that is
-    damaged or made for another vocabulary, for more frozen blocks than blocks and for a validation set shorter than
-    a window; InterruptedError when asked to stop.
+    Goes on from `state_dir` when an earlier process of the same `code` was stopped there. Raises ValueError for an
+    artifact that is damaged or made for another vocabulary, for more frozen blocks than blocks and for a validation
+    set shorter than a window; InterruptedError when asked to stop.
     """
     torch.set_num_threads(settings.threads)
     dataset = Dataset.open(data_json)
@@ -46,29 +48,32 @@ def legal_ttt(
     stream, byte_table = dataset.validation, dataset.byte_table
     sample = sample_of(stream, settings.seq_len)
     original = copy.deepcopy(gpt)
-    folder = StateFolder(state_dir, identity(artifact_sha256, settings, dataset))
+    tries = enter_try(artifact_path, artifact_sha256, "legal_ttt", settings)
+    folder = StateFolder(state_dir, identity(artifact_sha256, settings, dataset, code), seal_key())
     run = run_to_end(ScoreFirst(gpt, stream, byte_table, settings), folder)
-    score = total(run.nats, byte_table, stream, 0)
+    nats = run.referee.finish()
+    score = total(nats, byte_table, stream, 0)
     evidence = Evidence(
         gpt=original,
         evaluations=short_ttt(original, byte_table, settings, sample),
         sample=sample,
+        referees={"legal_ttt": run.referee},
         ledger=run.ledger,
-        span=(0, run.windows.num_positions),
+        span=run.referee.span,
         score=score,
+        roundtrip=None,
         settings=settings,
         artifact_path=str(artifact_path),
         artifact_sha256=artifact_sha256,
-        first_weights=run.first_weights,
         dataset=dataset,
         byte_table=byte_table,
     )
     files.write_json(checks_path, verify("legal_ttt", evidence))
-    record = result("legal_ttt", score, settings, artifact_sha256, run.seconds, len(stream) - 1, gpt)
-    record["ledger"] = run.ledger.proof()
+    record = result("legal_ttt", score, settings, artifact_sha256, run.seconds, dataset, gpt, tries)
+    record |= {**run.referee.proof(run.seconds), "repeats": evidence.repeats.record()}
     files.write_csv(curve_path, COLUMNS, run.rows)
     if settings.keep_nats:
-        write_nats(nats_path(result_path), run.nats, byte_table, stream, 0)
+        write_nats(nats_path(result_path), nats, byte_table, stream, 0, dataset.bos_id)
     files.write_json(result_path, record)
     folder.remove()
 
@@ -98,8 +103,11 @@ def run_to_end(run: ScoreFirst, folder: StateFolder) -> ScoreFirst:
     return run
 
 
-def identity(artifact_sha256: str, settings: LegalTTTSettings, dataset: Dataset) -> dict[str, Any]:
-    """What a saved state belongs to, one entry a setting; how it is computed (SCORING_EXECUTION) is left out."""
-    shards = [shard["sha256"] for shard in dataset.record["validation"]["shards"]]
+def identity(artifact_sha256: str, settings: LegalTTTSettings, dataset: Dataset, code: str) -> dict[str, Any]:
+    """What a saved state belongs to: artifact, data, code, and one entry a setting.
+
+    How it is computed (SCORING_EXECUTION) is left out.
+    """
+    parts = {f"data {name}": digest for name, digest in dataset.identity().items()}
     kept = settings.model_dump(mode="json", exclude=set(SCORING_EXECUTION))
-    return {"artifact": artifact_sha256, "validation shards": shards, **kept}
+    return {"artifact": artifact_sha256, "code": code, **parts, **kept}

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from flowgolf.data.byte_count import ByteTable
-from flowgolf.evaluate.record import BOS
 from flowgolf.files import replacing
 from flowgolf.scoring.score import TokenStream, byte_counts
 
 
-def write_nats(path: str | Path, nats: np.ndarray, byte_table: ByteTable, stream: TokenStream, start: int) -> None:
+def write_nats(
+    path: str | Path, nats: np.ndarray, byte_table: ByteTable, stream: TokenStream, start: int, bos_id: int
+) -> None:
     """Keep the loss of each position from `start`, with what paired tests need beside it.
 
     Arrays: `nats` (positions,) float32; `bytes` (positions,) uint16; `starts_document` (positions,) bool, true where
@@ -22,7 +23,7 @@ def write_nats(path: str | Path, nats: np.ndarray, byte_table: ByteTable, stream
             file,
             nats=nats,
             bytes=byte_counts(byte_table, stream, start, start + len(nats)),
-            starts_document=stream.read(start + 1, len(nats)) == BOS,
+            starts_document=stream.read(start + 1, len(nats)) == bos_id,
             first_position=np.int64(start),
         )
 

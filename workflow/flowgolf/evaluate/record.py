@@ -2,13 +2,12 @@
 
 from typing import Any
 
+from flowgolf.data.dataset import Dataset
 from flowgolf.model.gpt import GPT
 from flowgolf.running.facts import run_record
 from flowgolf.scoring.precision import device_of
 from flowgolf.scoring.score import Score, figures
 from flowgolf.scoring.settings import WindowSettings
-
-BOS = 1  # docs/spec/data.md, D3: every document starts with it
 
 
 def result(
@@ -17,16 +16,22 @@ def result(
     settings: WindowSettings,
     artifact_sha256: str,
     seconds: float,
-    num_positions: int,
+    dataset: Dataset,
     gpt: GPT,
+    tries: int,
 ) -> dict[str, Any]:
-    """The figures that every evaluation leaves; `partial` when fewer than the stream's `num_positions` are scored."""
+    """The figures that every evaluation leaves; `partial` when fewer than all positions of the stream are scored.
+
+    `tries` counts the settings of this kind that were run with this artifact, this one included (rule 22).
+    """
     return {
         "evaluation": evaluation,
         **figures(score),
-        "partial": score.tokens < num_positions,
+        "partial": score.tokens < len(dataset.validation) - 1,
         "settings": settings.model_dump(mode="json"),
         "artifact_sha256": artifact_sha256,
+        "data": dataset.identity(),
+        "tries": tries,
         "seconds": seconds,
         "tokens_per_second": score.tokens / seconds,
         "device": str(device_of(gpt)),

@@ -5,16 +5,17 @@ import time
 from typing import Any
 
 import numpy as np
-import torch
 
 from flowgolf.data.byte_count import ByteTable
 from flowgolf.evaluate.adapt import Adapter, rate_multiplier
 from flowgolf.evaluate.settings import LegalTTTSettings
 from flowgolf.model.gpt import GPT
+from flowgolf.scoring.compiled import CompiledLosses
 from flowgolf.scoring.ledger import Ledger
+from flowgolf.scoring.referee import Referee
 from flowgolf.scoring.score import TokenStream, total
 from flowgolf.scoring.slide import score_segments, windows_of
-from flowgolf.scoring.unchanging import unchanging, weights_checksum
+from flowgolf.scoring.windows import Segment
 
 
 class ScoreFirst:
@@ -26,12 +27,20 @@ class ScoreFirst:
         self.windows = windows_of(stream, settings)
         self.num_chunks = -(-self.windows.num_positions // settings.chunk_tokens)
         self.adapter = Adapter(gpt, settings)
-        self.ledger = Ledger(self.windows.num_positions)
-        self.nats = np.zeros(self.windows.num_positions, np.float32)
-        self.first_weights = weights_checksum(gpt)
+        self.referee = Referee(gpt, stream, Segment(0, self.windows.num_positions), self.windows.num_positions)
         self.next_chunk = 0
         self.sum_nats, self.sum_bytes, self.seconds = 0.0, 0, 0.0
         self.rows: list[dict[str, Any]] = []
+
+    @property
+    def ledger(self) -> Ledger:
+        """The book of scorings and updates."""
+        return self.referee.ledger
+
+    @property
+    def nats(self) -> np.ndarray:
+        """Nats recorded so far: (positions,) float32."""
+        return self.referee.nats
 
     @property
     def finished(self) -> bool:
@@ -47,18 +56,19 @@ class ScoreFirst:
         scored_from = self.ledger.frontier
         self.score(begin, end)
         if not self.finished:  # also when no segment starts in the last chunk: nothing is left to gain by training
-            self.adapter.train(self.stream, begin, end, rate, self.ledger)
+            with self.referee.updating() as seen:
+                self.adapter.train(seen, begin, end, rate, self.ledger)
         self.next_chunk += 1
         self.seconds += time.monotonic() - started
         self._add_row(chunk, scored_from, rate)
 
     def score(self, begin: int, end: int) -> None:
         """Score the segments that start in `[begin, end)` with the weights as they stand."""
-        indices, position = self.windows.starting_in(begin, end), self.ledger.frontier
-        with unchanging(self.gpt):
-            for nats in score_segments(self.gpt, self.stream, self.windows, indices, self.ledger, self.settings):
-                self.nats[position : position + len(nats)] = nats
-                position += len(nats)
+        indices = self.windows.starting_in(begin, end)
+        compiled = CompiledLosses(self.gpt) if self.settings.compile else None
+        with self.referee.scoring():
+            for _ in score_segments(self.gpt, self.windows, indices, self.referee, self.settings, compiled):
+                pass
 
     def _add_row(self, chunk: int, scored_from: int, rate: float) -> None:
         """The chunk's row of the curve."""
@@ -80,20 +90,15 @@ class ScoreFirst:
         """What `restore` needs."""
         return {
             "adapter": self.adapter.state_dict(),
-            "events": [list(event) for event in self.ledger.events],
-            "least_distance": self.ledger.least_distance,
-            "nats": torch.from_numpy(self.nats[: self.ledger.frontier]),
-            "first_weights": self.first_weights,
+            "referee": self.referee.state(),
             "next_chunk": self.next_chunk,
             "sums": [self.sum_nats, self.sum_bytes, self.seconds],
             "rows": self.rows,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state; the ledger's book is entered again, so that it is checked again."""
+        """Go on from a saved state, which the referee looks at."""
         self.adapter.load_state_dict(state["adapter"])
-        self.ledger = Ledger.replay(self.windows.num_positions, state["events"], state["least_distance"])
-        self.nats[: self.ledger.frontier] = state["nats"].numpy()
-        self.first_weights = state["first_weights"]
+        self.referee.restore(state["referee"])
         self.next_chunk, self.rows = state["next_chunk"], state["rows"]
         self.sum_nats, self.sum_bytes, self.seconds = state["sums"]

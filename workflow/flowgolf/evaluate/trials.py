@@ -54,6 +54,6 @@ def short_slides(gpt: GPT, settings: SlidingSettings, sample: np.ndarray) -> dic
     sliding = settings.model_copy(update=changes)
     roundtrip = settings.model_copy(update={**changes, "stride": changes["seq_len"]})
     return {
-        "sliding": lambda stream: slide(gpt, stream, sliding)[1],
-        "roundtrip": lambda stream: slide(gpt, stream, roundtrip)[1],
+        "sliding": lambda stream: slide(gpt, stream, sliding).nats,
+        "roundtrip": lambda stream: slide(gpt, stream, roundtrip).nats,
     }

@@ -2,19 +2,24 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from flowgolf.data.byte_count import ByteTable
 from flowgolf.data.dataset import Dataset
+from flowgolf.data.repeats import Repeats, repeats
 from flowgolf.evaluate import checks
 from flowgolf.evaluate.checks import CheckError
 from flowgolf.evaluate.trials import Evaluate, TokenArray
 from flowgolf.model.gpt import GPT
 from flowgolf.scoring.ledger import Ledger
-from flowgolf.scoring.score import Score
+from flowgolf.scoring.referee import Referee
+from flowgolf.scoring.score import Score, TokenStream
 from flowgolf.scoring.settings import WindowSettings
+
+COUNTED_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -27,19 +32,26 @@ class Evidence:
     """Short runs of the evaluation itself: a stream to the nats of each of its positions."""
     sample: np.ndarray
     """A few windows of validation tokens, (time,)."""
+    referees: Mapping[str, Referee]
+    """Of the run, and of the roundtrip where there was one, by name."""
     ledger: Ledger
     """Of the run."""
     span: tuple[int, int]
     """Positions that the run had to score."""
     score: Score | None
     """Result of the run; None for one shard of several, which the merged result answers for."""
+    roundtrip: Score | None
+    """Result of the roundtrip; None where there was none."""
     settings: WindowSettings
     artifact_path: str
     artifact_sha256: str
-    first_weights: int
-    """Checksum of the weights that scoring began with."""
     dataset: Dataset
     byte_table: ByteTable
+
+    @cached_property
+    def repeats(self) -> Repeats:
+        """Training documents that are in validation; both are read to the end."""
+        return repeats(self.dataset)
 
 
 def causal(evidence: Evidence) -> str:
@@ -64,10 +76,32 @@ def causal_run(name: str, evaluate: Evaluate, evidence: Evidence) -> str:
 
 def scored_all(evidence: Evidence) -> str:
     """Rule 8, for a whole result."""
-    record, positions = evidence.dataset.record["validation"], evidence.settings.max_positions
     if evidence.score is None:
         return "a shard: the merged result answers for the whole"
-    return checks.whole_validation_set(evidence.score, record["tokens"], record["bytes_scored"], positions)
+    return all_scored(
+        evidence.score, evidence.roundtrip, evidence.dataset, evidence.byte_table, evidence.settings.max_positions
+    )
+
+
+def all_scored(
+    score: Score, roundtrip: Score | None, dataset: Dataset, table: ByteTable, max_positions: int | None
+) -> str:
+    """Rule 8, for an evaluation and the roundtrip beside it."""
+    record = dataset.record["validation"]
+    expected = bytes_expected(max_positions, dataset.validation, table, record["bytes_scored"])
+    shown = checks.whole_validation_set(score, record["tokens"], expected, max_positions)
+    if roundtrip is None:
+        return shown
+    beside = checks.whole_validation_set(roundtrip, record["tokens"], expected, max_positions)
+    return f"{shown}; the roundtrip: {beside}"
+
+
+def bytes_expected(positions: int | None, stream: TokenStream, table: ByteTable, num_bytes: int) -> int:
+    """Bytes that an evaluation has to account for: `num_bytes` of all, or those of its part, counted again."""
+    if positions is None or positions >= len(stream) - 1:
+        return num_bytes
+    starts = range(0, positions, COUNTED_AT_ONCE)
+    return sum(table.total(stream.read(start, min(COUNTED_AT_ONCE, positions - start) + 1)) for start in starts)
 
 
 def unseen(evidence: Evidence) -> str:
@@ -86,15 +120,19 @@ RULES: dict[int, tuple[str, Callable[[Evidence], str]]] = {
     5: ("no update after the last score", lambda it: checks.no_update_after_last_score(it.ledger.events)),
     6: (
         "the artifact is scored",
-        lambda it: checks.artifact_is_scored(it.artifact_path, it.artifact_sha256, it.first_weights),
+        lambda it: checks.artifact_is_scored(it.artifact_path, it.artifact_sha256, it.referees.values()),
     ),
     7: ("validation unseen", unseen),
     8: ("whole validation set", scored_all),
     9: ("bytes exact", lambda it: checks.bytes_exact(it.dataset, it.byte_table)),
-    10: ("disjoint", lambda it: checks.disjoint(it.dataset)),
+    10: ("disjoint", lambda it: checks.disjoint(it.repeats, it.dataset)),
     12: ("one forward pass", lambda it: checks.one_forward_pass(it.gpt, it.sample)),
+    17: ("replay", lambda it: checks.replayed(it.referees)),
+    18: ("chain of weights", lambda it: checks.chained(it.referees)),
+    19: ("identity of data", lambda it: checks.same_data(it.dataset)),
 }
-"""Rules of docs/spec/legality.md by number. Rule 11 (size) is the export's, 13 to 16 are the tables'."""
+"""Rules of docs/spec/legality.md by number. Rule 11 (size) is the export's, 13 to 16 are the tables',
+20 to 23 are looked at where records are read."""
 
 
 def verify(evaluation: str, evidence: Evidence) -> dict[str, Any]:
@@ -104,4 +142,5 @@ def verify(evaluation: str, evidence: Evidence) -> dict[str, Any]:
         "artifact_sha256": evidence.artifact_sha256,
         "checks": [{"rule": rule, "name": name, "evidence": check(evidence)} for rule, (name, check) in RULES.items()],
         "events": [list(event) for event in evidence.ledger.events],
+        "replay_seeds": {name: referee.replays.seeds for name, referee in evidence.referees.items()},
     }

@@ -14,9 +14,11 @@ from flowgolf.export.dequantize import Kind
 MAGIC = b"flowgolf"
 VERSION = 1
 PRELUDE = struct.Struct("<8sHII32s")  # magic, version, header bytes stored, header bytes of JSON, SHA-256 of the rest
-MAX_HEADER_BYTES = 2**24
+MAX_HEADER_BYTES = 2**20  # of JSON; a model of 11 layers has 30,000
+MAX_TENSORS = 4096
 MAX_ELEMENTS = 2**28
-MAX_ELEMENTS_PER_BYTE = 2**15  # more than a zstd block of one repeated symbol reaches (2**17 in 4 bytes)
+FREE_ELEMENTS, ELEMENTS_PER_BYTE = 2**22, 32  # a file of 10 kB may not cost 100 MB; trained weights take 0.6 bytes each
+FREE_LINES = 2**17  # rows and columns that have a scale or a class; beyond, one for each byte of the file
 MAX_DIMENSIONS = 8
 
 Plane = Literal["classes", "scales_low", "scales_high", "halves_low", "halves_high", "floats"]
@@ -68,7 +70,7 @@ class Header(Strict):
 
     codec: Codec
     model: dict[str, Any]
-    tensors: list[TensorEntry] = Field(max_length=100_000)
+    tensors: list[TensorEntry] = Field(max_length=MAX_TENSORS)
     planes: dict[Plane, Span]
     symbols_sha256: str
     """SHA-256 of the integers of all quantised tensors in order: a coder that decodes otherwise is found out."""
@@ -126,8 +128,11 @@ def check_sizes(header: Header, payload_bytes: int) -> None:
         if (entry.span is not None) != entry.kind.startswith("int"):
             raise ValueError(f"header: {entry.name}: a span belongs to integer tensors and to no others")
     num_elements = sum(entry.num_elements for entry in header.tensors)
-    if num_elements > min(MAX_ELEMENTS, MAX_ELEMENTS_PER_BYTE * payload_bytes):
+    if num_elements > min(MAX_ELEMENTS, FREE_ELEMENTS + ELEMENTS_PER_BYTE * payload_bytes):
         raise ValueError(f"header: declares {num_elements} weights, more than the file can hold")
+    num_lines = sum(max(entry.matrix_shape[0], entry.num_lines) for entry in header.tensors if entry.span)
+    if num_lines > FREE_LINES + payload_bytes:
+        raise ValueError(f"header: declares {num_lines} rows, more than the file can hold")
     spans = [entry.span for entry in header.tensors if entry.span] + [header.planes.get(name) for name in PLANES]
     position = 0
     for span in spans:

@@ -1,6 +1,7 @@
 """Artifact bytes to weights; the sizes in the header have been checked against the file (container.py)."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,10 +119,14 @@ def read_floats(header: Header, payload: memoryview) -> dict[str, Tensor]:
     return tensors
 
 
-def load(path: str | Path) -> Artifact:
-    """Weights of an artifact as float32, its model settings and its SHA-256; any other file is a ValueError."""
+def load(path: str | Path, check: Callable[[Header], None] = lambda header: None) -> Artifact:
+    """Weights of an artifact as float32, its model settings and its SHA-256; any other file is a ValueError.
+
+    `check` may refuse the header, as a ValueError, before anything is allocated for the weights.
+    """
     header, payload, sha256 = container.read(path)
     try:
+        check(header)
         return unpack(header, payload, sha256)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None

@@ -13,7 +13,7 @@ from flowgolf.model.attention import Attention, Matrices, Rotary, tail
 from flowgolf.model.chosen import Chosen, chosen_parts
 from flowgolf.model.embedding import OutputHead, TokenEmbedding
 from flowgolf.model.fused import RMSNorm, Tables
-from flowgolf.model.head import MeanLoss, head_losses
+from flowgolf.model.head import MeanLoss, head_losses, squashed_logits
 from flowgolf.model.initial import Streams
 from flowgolf.model.mlp import MLP
 from flowgolf.model.part import HOOKS, Described, Part, acts
@@ -145,6 +145,11 @@ class GPT(Described):
     def hidden(self, input_ids: Tensor, last: int | None = None) -> Tensor:
         """Final hidden state after all parts, (batch, time or last, dim)."""
         return self._finished(self._blocks_output(input_ids, last), last)[0]
+
+    def logits(self, input_ids: Tensor, last: int | None = None) -> Tensor:
+        """The full distribution before its softmax, (batch, time or last, vocab) float32; what replays look at."""
+        softcap = self.settings.softcap
+        return softcap * squashed_logits(self.hidden(input_ids, last), self._head_weight(), softcap)
 
     def token_losses(self, input_ids: Tensor, target_ids: Tensor, last: int | None = None) -> Tensor:
         """Nats of each position, (batch, time) float32, or of the last `last` positions only, (batch, last).

@@ -51,6 +51,11 @@ class Ledger:
         """The first position after all scored ones."""
         return self._frontier
 
+    @property
+    def training_steps(self) -> int:
+        """Steps taken so far."""
+        return sum(event.steps for event in self.events)
+
     def score(self, segments: Sequence[Segment]) -> None:
         """Enter scored segments, before their losses are counted."""
         for start, end in segments:
@@ -92,6 +97,6 @@ class Ledger:
             "positions": len(self.times_scored),
             "positions_scored": int(np.count_nonzero(self.times_scored)),
             "most_times_scored": int(self.times_scored.max(initial=0)),
-            "training_steps": sum(event.steps for event in self.events),
+            "training_steps": self.training_steps,
             "least_distance_to_frontier": self.least_distance,
         }

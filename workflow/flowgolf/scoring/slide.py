@@ -10,14 +10,15 @@ import torch
 from flowgolf.model.gpt import GPT
 from flowgolf.running.progress import Progress
 from flowgolf.scoring.compiled import CompiledLosses
-from flowgolf.scoring.ledger import Ledger
 from flowgolf.scoring.precision import device_of, precision
+from flowgolf.scoring.referee import Referee
 from flowgolf.scoring.score import TokenStream
 from flowgolf.scoring.settings import WindowSettings
-from flowgolf.scoring.unchanging import unchanging
 from flowgolf.scoring.windows import Segment, Windows
 
 CPU_CACHE_BYTES = 32 * 2**20
+ROUND_BATCHES = 128
+"""Batches between two looks at the weights, each with its sample of replays."""
 
 
 def windows_of(stream: TokenStream, settings: WindowSettings) -> Windows:
@@ -51,31 +52,44 @@ def slide(
     settings: WindowSettings,
     shard: tuple[int, int] = (0, 1),
     label: str | None = None,
-) -> tuple[int, np.ndarray, Ledger]:
-    """Score shard `k` of `n` of a stream: first position, nats (positions,) float32, and the ledger.
+) -> Referee:
+    """Score shard `k` of `n` of a stream; the referee has its first position, nats and ledger.
 
     With a `label` it tells its progress.
     """
     windows = windows_of(stream, settings)
-    indices = windows.shard(*shard, batch_windows(gpt, settings))
-    start, end = windows[indices[0]].start, windows[indices[-1]].end
-    progress = Progress(label, end - start, "positions") if label else None
-    ledger = Ledger(windows.num_positions)
-    parts: list[np.ndarray] = []
-    done = 0
-    with unchanging(gpt):
-        for nats in score_segments(gpt, stream, windows, indices, ledger, settings):
-            parts.append(nats)
-            done += len(nats)
-            if progress is not None:
-                progress.update(done)
-    return start, np.concatenate(parts), ledger
+    size = batch_windows(gpt, settings)
+    indices = windows.shard(*shard, size)
+    span = Segment(windows[indices[0]].start, windows[indices[-1]].end)
+    progress = Progress(label, span.end - span.start, "positions") if label else None
+    referee = Referee(gpt, stream, span, windows.num_positions)
+    compiled = CompiledLosses(gpt) if settings.compile else None
+    for part in rounds(indices, size * ROUND_BATCHES):
+        with referee.scoring():
+            for position in score_segments(gpt, windows, part, referee, settings, compiled):
+                if progress is not None:
+                    progress.update(position - span.start)
+    return referee
+
+
+def rounds(indices: range, size: int) -> Iterator[range]:
+    """Parts of a range that end at multiples of `size`, so that no batch is cut."""
+    first = indices.start
+    while first < indices.stop:
+        end = min(indices.stop, (first // size + 1) * size)
+        yield range(first, end)
+        first = end
 
 
 def score_segments(
-    gpt: GPT, stream: TokenStream, windows: Windows, indices: range, ledger: Ledger, settings: WindowSettings
-) -> Iterator[np.ndarray]:
-    """Nats of consecutive segments, a batch at a time, each entered in the ledger first: (positions,) float32.
+    gpt: GPT,
+    windows: Windows,
+    indices: range,
+    referee: Referee,
+    settings: WindowSettings,
+    compiled: CompiledLosses | None = None,
+) -> Iterator[int]:
+    """Score consecutive segments, a batch at a time, each entered first and then recorded; yields how far it came.
 
     On a CPU, `threads` batches are scored side by side with one thread each: no slower than sharing each product among
     the threads, much faster on a busy machine, and the digits do not depend on the number of threads.
@@ -83,11 +97,10 @@ def score_segments(
     workers = settings.threads if device_of(gpt).type == "cpu" else 1
     size = batch_windows(gpt, settings)
     batches = windows.batches(indices, size)
-    compiled = CompiledLosses(gpt) if settings.compile else None
 
     def score(batch: Sequence[Segment]) -> np.ndarray:
         regular = len(batch) == size and batch[0].end - batch[0].start == settings.stride
-        return score_batch(gpt, stream, batch, windows.seq_len, compiled if regular else None)
+        return score_batch(gpt, referee.stream, batch, windows.seq_len, compiled if regular else None)
 
     threads_before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -95,8 +108,10 @@ def score_segments(
         with gpt.constant_weights(), ThreadPoolExecutor(workers) as pool:
             while group := list(islice(batches, workers)):
                 for batch in group:
-                    ledger.score(batch)
-                yield from pool.map(score, group)
+                    referee.enter(batch)
+                for batch, nats in zip(group, pool.map(score, group), strict=True):
+                    referee.record(batch, nats, windows.seq_len)
+                    yield batch[-1].end
     finally:
         torch.set_num_threads(threads_before)
 

@@ -84,6 +84,19 @@ class SubmissionSettings(Settings):
     """Seed whose artifact is submitted; null: the first."""
 
 
+class LimitsSettings(Settings):
+    """What the track allows; every submitted run is held against it."""
+
+    train_seconds: float = Field(gt=0)
+    """Seconds that a training may take, calibration of the export included."""
+    evaluate_seconds: float = Field(gt=0)
+    """Seconds that the evaluations of an artifact may take together."""
+    devices: int = Field(ge=1)
+    """Devices that a training has."""
+    device_name: str | None = None
+    """Part of the device's name, e.g. H100; null: any."""
+
+
 class StudySettings(Settings):
     """A study as it is written down."""
 
@@ -107,6 +120,8 @@ class StudySettings(Settings):
     """What the tables compare."""
     equal_versions: dict[str, list[str]] = {}
     """Releases that compute the same: results made with one are not made again with another of the same list."""
+    limits: LimitsSettings | None = None
+    """Time and hardware of the track; null: none are claimed."""
     submission: SubmissionSettings | None = None
     """Who submits what; null when nothing is to be submitted."""
 

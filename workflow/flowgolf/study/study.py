@@ -18,6 +18,7 @@ from flowgolf.study.stages import STAGES, without_execution
 
 EXAMPLES = {"author": "Your Name", "github_id": "your-id"}
 """What config/ says where a user has to say who they are."""
+LIMITED_TRACKS = ("10min_16mb",)
 
 
 class Run(NamedTuple):
@@ -136,6 +137,9 @@ class Study:
                 raise self._error(
                     "submission.variants", f"{name} has export.codec range, which train_gpt.py cannot read"
                 )
+        track = self.settings.submission.track
+        if track in LIMITED_TRACKS and self.settings.limits is None:
+            raise self._error("limits", f"missing; the track {track} is one of limited seconds and devices (rule 23)")
         seed = self.settings.submission.seed
         if seed is not None and seed not in self.settings.seeds:
             raise self._error("submission.seed", f"{seed} is not one of the seeds {self.settings.seeds}")

@@ -18,6 +18,7 @@ def submission_folder(
     variant: str,
     settings: RunSettings,
     about: Mapping[str, Any],
+    limits: Mapping[str, Any] | None,
     records: Sequence[Mapping[str, str | Path]],
     seeds: Sequence[int],
     primary_seed: int,
@@ -37,12 +38,12 @@ def submission_folder(
         print(f"submission {variant}: nobody can check out the code of seeds {seeds_told} (-dirty)", file=sys.stderr)
     primary = runs[list(seeds).index(primary_seed)]
     code = bundle.train_gpt({"variant": variant, **run_settings(settings, primary)})
-    flags = compliance(runs, len(code.encode()))
+    flags = compliance(runs, len(code.encode()), limits)
     if sha256(artifact_path) != primary.export["artifact_sha256"]:
         raise NotFitError(
             f"seed {primary_seed}: rule 6: {artifact_path} is not the file that its export.json describes"
         )
-    record = submission_record(runs, primary, variant, about, flags)
+    record = submission_record(runs, primary, variant, about, flags) | {"limits": limits and dict(limits)}
     check_schema(record, schema_path)
     with replacing(folder / "artifact.bin") as temporary:
         shutil.copyfile(artifact_path, temporary)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flowgolf.data.dataset import combined
 from flowgolf.files import read_json
+from flowgolf.scoring.recompute import recompute
 
 EVALUATIONS = ("sliding", "legal_ttt")
 FLAGS = {
@@ -20,8 +22,13 @@ FLAGS = {
     9: "bytes_exact",
     10: "disjoint",
     12: "one_forward_pass",
+    17: "replayed",
+    18: "weights_in_a_chain",
+    19: "data_identified",
 }
 """Rules of docs/spec/legality.md that an evaluation's checks.json answers for -> name in submission.json."""
+LIMITS = ("train_under_limit", "eval_under_limit", "hardware_within_limits")
+"""Names in submission.json of what is held against the study's `limits`."""
 
 
 class NotFitError(ValueError):
@@ -42,8 +49,13 @@ class SeedRecords:
 
     @classmethod
     def read(cls, seed: int, paths: Mapping[str, str | Path]) -> "SeedRecords":
-        """Read the records of a run; `paths` has train, export, and for each evaluation its result and its checks."""
+        """Read the records of a run; `paths` has train, export, and for each evaluation its result and its checks.
+
+        FigureError for an evaluation whose figures do not follow from its sums and its kept nats (rule 20).
+        """
         stages = {stage: read_json(paths[stage]) for stage in ("train", "export", *EVALUATIONS)}
+        for name in EVALUATIONS:
+            recompute(stages[name], paths[name], Path(paths[name]).with_suffix(".npz"))
         return cls(seed, **stages, checks={name: read_json(paths[f"{name}_checks"]) for name in EVALUATIONS})
 
     @property
@@ -62,18 +74,51 @@ class SeedRecords:
         return {"train": self.train, "export": self.export, **self.results}
 
 
-def compliance(runs: Sequence[SeedRecords], code_bytes: int) -> dict[str, bool]:
-    """Each rule by name, true; the first one that some seed does not show is a NotFitError with seed and reason."""
+def compliance(
+    runs: Sequence[SeedRecords], code_bytes: int, limits: Mapping[str, Any] | None = None
+) -> dict[str, bool]:
+    """Each rule by name, true; the first one that some seed does not show is a NotFitError with seed and reason.
+
+    Two say what is allowed but has to be told: `disjoint` is false where a tolerance of data.max_repeats was used,
+    `evaluated_in_one_run` where an evaluation went on from a saved state.
+    """
     for run in runs:
         for name in EVALUATIONS:
             check_evaluation(run, name)
         check_size(run, code_bytes)
         check_settings(run, runs[0])
-    return {**dict.fromkeys(FLAGS.values(), True), "size_within_the_cap": True, "settings_equal_across_seeds": True}
+        if limits is not None:
+            check_limits(run, limits)
+    results = [result for run in runs for result in run.results.values()]
+    return {
+        **dict.fromkeys(FLAGS.values(), True),
+        "disjoint": all(result["repeats"]["documents"] == 0 for result in results),
+        "evaluated_in_one_run": not any(result.get("resumed_at") for result in results),
+        "size_within_the_cap": True,
+        "settings_equal_across_seeds": True,
+        **dict.fromkeys(LIMITS if limits is not None else (), True),
+    }
+
+
+def check_limits(run: SeedRecords, limits: Mapping[str, Any]) -> None:
+    """Rule 23: training and evaluations took no longer than the track allows, on what it allows."""
+    evaluated = sum(result["seconds"] for result in run.results.values())
+    for what, seconds in (("train", run.train["elapsed_seconds"]), ("evaluate", evaluated)):
+        allowed = limits[f"{what}_seconds"]
+        if seconds > allowed:
+            raise NotFitError(
+                f"seed {run.seed}: rule 23: {what} took {seconds:.1f} s, limits.{what}_seconds is {allowed:g}"
+            )
+    devices, name = limits["devices"], limits["device_name"] or ""
+    if run.train["devices"] != devices or name not in run.train["device"]:
+        raise NotFitError(
+            f"seed {run.seed}: rule 23: trained on {run.train['devices']} x {run.train['device']}, limits say "
+            f"{devices} x {name or 'any device'}"
+        )
 
 
 def check_evaluation(run: SeedRecords, name: str) -> None:
-    """Rules 1 to 10 and 12: the evaluation is of the run's artifact, whole, and passed every check."""
+    """Rules 1 to 10, 12 and 17 to 19: the evaluation is of the run's artifact, whole, and passed every check."""
     result, book, artifact = run.results[name], run.checks[name], run.export["artifact_sha256"]
     for what, found in ((f"{name}.json", result["artifact_sha256"]), ("its checks.json", book["artifact_sha256"])):
         if found != artifact:
@@ -88,6 +133,10 @@ def check_evaluation(run: SeedRecords, name: str) -> None:
     for rule, flag in FLAGS.items():
         if rule not in passed:
             raise NotFitError(f"seed {run.seed}: rule {rule}, {flag}: the checks of {name} do not answer for it")
+    if result["data"]["train"] != combined(run.train["training_shards"]):
+        raise NotFitError(
+            f"seed {run.seed}: rule 19: {name} compared validation with other training shards than those of run.json"
+        )
 
 
 def check_size(run: SeedRecords, code_bytes: int) -> None:

@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,12 @@ from flowgolf.evaluate.score_first import ScoreFirst
 from flowgolf.evaluate.settings import EvaluateSettings
 from flowgolf.export.artifact import export
 from flowgolf.export.settings import ExportSettings
-from flowgolf.files import write_json
+from flowgolf.files import sha256, write_json
 from flowgolf.model.settings import ModelSettings
-from flowgolf.resume import StateFolder
+from flowgolf.resume import StateFolder, seal_key
 from flowgolf.scoring.ledger import Ledger
-from flowgolf.scoring.roundtrip import roundtrip
+from flowgolf.scoring.referee import Referee
+from flowgolf.scoring.roundtrip import refereed_roundtrip
 from flowgolf.scoring.score import Score, figures, total
 from flowgolf.scoring.settings import WindowSettings
 from flowgolf.scoring.slide import slide
@@ -48,12 +50,13 @@ def main(settings: Mapping[str, Any], program: str, arguments: Sequence[str] | N
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     try:
         if chosen.command == "evaluate":
-            for line in evaluate(settings, chosen.data, chosen.artifact):
+            for line in evaluate(settings, chosen.data, chosen.artifact, program, chosen.resume):
                 print(json.dumps(line), flush=True)
         else:
-            train_and_export(settings, chosen.data, chosen.seed, program)
+            train_and_export(settings, chosen.data, chosen.seed, program, chosen.resume)
     except (ValueError, OSError, ArithmeticError, MemoryError) as error:
-        print(f"{chosen.command} failed: {error}", file=sys.stderr)
+        hint = ", with --resume" if isinstance(error, InterruptedError) else ""
+        print(f"{chosen.command} failed: {error}{hint}", file=sys.stderr)
         return 1
     return 0
 
@@ -68,11 +71,14 @@ def parser() -> argparse.ArgumentParser:
     training.add_argument("--seed", type=int, required=True, help="seed of weights and draws")
     for each in (scoring, training):
         each.add_argument("--data", required=True, help="folder with the shards and their SentencePiece .model")
+        each.add_argument("--resume", action="store_true", help="go on from ./state, which is left aside otherwise")
         each.add_argument("--device", choices=("auto", "cpu"), default="auto", help="auto: a GPU when there is one")
     return whole
 
 
-def evaluate(settings: Mapping[str, Any], folder: str, artifact_path: str) -> Iterator[dict[str, Any]]:
+def evaluate(
+    settings: Mapping[str, Any], folder: str, artifact_path: str, program: str, resume: bool
+) -> Iterator[dict[str, Any]]:
     """Scores of an artifact, one after the other; every evaluation's ledger is checked before its score is given."""
     chosen = EvaluateSettings.model_validate(settings["evaluate"])
     sliding, legal_ttt = chosen.sliding, chosen.legal_ttt
@@ -81,20 +87,35 @@ def evaluate(settings: Mapping[str, Any], folder: str, artifact_path: str) -> It
     gpt, artifact_sha256 = load_gpt(artifact_path)
     check_vocabulary(gpt, dataset, artifact_path)
 
-    def scored(name: str, score: Score) -> dict[str, Any]:
-        return {"evaluation": name, **figures(score), "artifact_sha256": artifact_sha256}
+    def scored(name: str, score: Score, referee: Referee, seconds: float) -> dict[str, Any]:
+        found = {"evaluation": name, **figures(score), "artifact_sha256": artifact_sha256, "data": dataset.identity()}
+        checks.artifact_is_scored(artifact_path, artifact_sha256, [referee])
+        return {**found, **referee.proof(seconds)}
 
     torch.set_num_threads(sliding.threads)
-    yield scored("roundtrip", roundtrip(gpt, stream, byte_table, max_positions=sliding.max_positions))
-    _, nats, ledger = slide(gpt, stream, sliding, label="sliding")
-    score = total(nats, byte_table, stream, 0)
-    yield scored("sliding", score) | lawful(ledger, score, sliding, len(stream))
+    started = time.monotonic()
+    score, referee = refereed_roundtrip(gpt, stream, byte_table, sliding.max_positions)
+    yield scored("roundtrip", score, referee, time.monotonic() - started)
+    started = time.monotonic()
+    referee = slide(gpt, stream, sliding, label="sliding")
+    score = total(referee.finish(), byte_table, stream, 0)
+    line = scored("sliding", score, referee, time.monotonic() - started)
+    yield line | lawful(referee.ledger, score, sliding, len(stream))
     torch.set_num_threads(legal_ttt.threads)
-    state = StateFolder(STATE / "legal_ttt", identity(artifact_sha256, legal_ttt, dataset))
+    owner = identity(artifact_sha256, legal_ttt, dataset, sha256(program))
+    state = fresh_unless(resume, StateFolder(STATE / "legal_ttt", owner, seal_key()))
     run = run_to_end(ScoreFirst(gpt, stream, byte_table, legal_ttt), state)
-    score = total(run.nats, byte_table, stream, 0)
-    yield scored("legal_ttt", score) | lawful(run.ledger, score, legal_ttt, len(stream))
+    score = total(run.referee.finish(), byte_table, stream, 0)
+    line = scored("legal_ttt", score, run.referee, run.seconds)
+    yield line | lawful(run.ledger, score, legal_ttt, len(stream))
     state.remove()
+
+
+def fresh_unless(resume: bool, state: StateFolder) -> StateFolder:
+    """A folder of saved states, emptied unless it was asked to go on from one."""
+    if not resume:
+        state.remove()
+    return state
 
 
 def lawful(ledger: Ledger, score: Score, settings: WindowSettings, num_tokens: int) -> dict[str, Any]:
@@ -105,11 +126,12 @@ def lawful(ledger: Ledger, score: Score, settings: WindowSettings, num_tokens: i
         checks.no_update_after_last_score(ledger.events),
         checks.whole_validation_set(score, num_tokens, score.bytes, settings.max_positions),
     ]
-    return {"ledger": ledger.proof(), "checks": shown}
+    return {"checks": shown}
 
 
-def train_and_export(settings: Mapping[str, Any], folder: str, seed: int, program: str) -> None:
-    """Train under a seed, and export under the cap; goes on from ./state when it was stopped."""
+def train_and_export(settings: Mapping[str, Any], folder: str, seed: int, program: str, resume: bool) -> None:
+    """Train under a seed, and export under the cap; goes on from ./state when asked to `resume`."""
+    fresh_unless(resume, StateFolder(STATE / "train", {}))
     write_json("data.json", folder_record(folder, ["train", "validation"], settings["model"]["vocab_size"]))
     train(
         model_settings=ModelSettings.model_validate(settings["model"]),

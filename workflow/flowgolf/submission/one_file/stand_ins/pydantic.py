@@ -74,7 +74,7 @@ class BaseModel:
         """A block from JSON; text that is no object is a ValidationError."""
         try:
             values = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValidationError("", str(error)) from None
         return conform(values, cls, "")  # type: ignore[no-any-return]
 
