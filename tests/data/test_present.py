@@ -47,6 +47,13 @@ def test_a_shard_that_is_gone_is_seen(data, capsys, name):
     assert f"{path} is gone: the data are made again" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("content", ["", "[]", '{"train": {}}', '{"train": []}'])
+def test_a_record_that_cannot_be_read_is_made_again(data, capsys, content):
+    (data / "data.json").write_text(content)
+    assert not look(data)
+    assert "data.json is damaged: the data are made again" in capsys.readouterr().err
+
+
 def test_a_shard_that_was_only_touched_is_read_once(data, monkeypatch):
     read = []
     monkeypatch.setattr(present.files, "sha256", lambda path: read.append(path) or sha256(path))

@@ -48,7 +48,7 @@ def test_what_another_name_has_made_is_taken_from_there(clone, removed):
     assert record["variant"] == name
     before = read_json(clone.folder / TRAINED.format("nfm") / "run.json")
     assert record["ended_at"] == before["ended_at"]
-    assert "base" not in told
+    assert "train base" not in told
 
 
 @pytest.mark.parametrize("spoil", [lambda path: path.unlink(), lambda path: path.write_bytes(bytes(9))])
@@ -56,7 +56,7 @@ def test_a_shard_that_is_gone_or_changed_is_made_again_and_no_training(clone, sp
     shard = next(path for path in (clone.results / "data" / "shards").iterdir() if "train" in path.name)
     before = shard.read_bytes()
     spoil(shard)
-    told = run(clone, f"{TRAINED.format('nfm')}/run.json")
+    told = run(clone, "results/tiny/data/data.json")
     assert f"{shard.relative_to(clone.folder)} is " in told
     assert "the data are made again" in told
     assert shard.read_bytes() == before

@@ -20,13 +20,17 @@ def forget_damaged(data_json: str | Path, hub_record: str | Path) -> None:
     data_json, now = Path(data_json), time.time()
     if not data_json.exists():
         return
-    shards, written = listed(data_json), data_json.stat().st_mtime
-    gone = [path for path in shards if not path.is_file()]
-    younger = [path for path in shards if path not in gone and path.stat().st_mtime > written]
-    changed = [path for path in younger if files.sha256(path) != shards[path]]
-    if gone or changed:
-        why = f"{gone[0]} is gone" if gone else f"{changed[0]} is not what it was"
-        print(f"{why}: the data are made again", file=sys.stderr)
+    written = data_json.stat().st_mtime
+    try:
+        shards = listed(data_json)
+        younger = [path for path in shards if path.stat().st_mtime > written]
+        problem = next((f"{path} is not what it was" for path in younger if files.sha256(path) != shards[path]), None)
+    except FileNotFoundError as error:
+        younger, problem = [], f"{error.filename} is gone"
+    except (ValueError, KeyError, TypeError):
+        younger, problem = [], f"{data_json} is damaged"
+    if problem:
+        print(f"{problem}: the data are made again", file=sys.stderr)
         for path in (data_json, Path(hub_record)):
             path.unlink(missing_ok=True)
     elif younger and os.access(data_json, os.W_OK):
