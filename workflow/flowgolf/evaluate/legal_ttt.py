@@ -19,7 +19,7 @@ from flowgolf.evaluate.trials import sample_of
 from flowgolf.evaluate.tries import enter_try
 from flowgolf.evaluate.verify import Evidence, verify
 from flowgolf.resume import StateFolder, seal_key, stop_requests
-from flowgolf.running.progress import Progress, full_label
+from flowgolf.running.progress import Progress
 from flowgolf.scoring.score import total
 
 COLUMNS = ("chunk", "positions", "running_bpb", "chunk_bpb", "rate", "seconds")
@@ -83,8 +83,9 @@ def run_to_end(run: ScoreFirst, folder: StateFolder) -> ScoreFirst:
     saved = folder.load()
     if saved is not None:
         run.restore(saved)
-        print(full_label("legal_ttt"), f"goes on from chunk {run.next_chunk} of {run.num_chunks}", file=sys.stderr)
     progress = Progress("legal_ttt", run.windows.num_positions, "positions")
+    if saved is not None:
+        print(progress.label, f"goes on from chunk {run.next_chunk} of {run.num_chunks}", file=sys.stderr)
     with stop_requests() as stop:
         while not run.finished:
             run.run_chunk()
