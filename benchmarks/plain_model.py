@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from flowgolf.model.attention import Attention
-from flowgolf.model.gpt import GPT, Block
+from flowgolf.model.block import Block
+from flowgolf.model.gpt import GPT
 
 Tables = tuple[Tensor, Tensor]
 
@@ -27,11 +28,12 @@ def hidden(gpt: GPT, input_ids: Tensor) -> Tensor:
     tables = gpt.rotary(input_ids.shape[1], x.device)
     v0, stack = None, []
     for index, block in enumerate(gpt.blocks):
-        if index >= gpt.num_encoder and stack:
-            x = x + gpt.skip_weights[index - gpt.num_encoder] * stack.pop()
+        half = len(gpt.blocks) // 2
+        if index >= half and stack:
+            x = x + gpt.skip_weights[index - half] * stack.pop()
         x, v = run_block(block, x, x0, v0, tables)
         v0 = v if v0 is None else v0
-        if index < gpt.num_encoder:
+        if index < half:
             stack.append(x)
     return F.rms_norm(x, x.shape[-1:])
 

@@ -28,6 +28,13 @@ SWITCHES = {
     "flow_matcher": st.sampled_from([None, {"hidden_dim": 24}, {"hidden_dim": 24, "init": "normal"}]),
     "flow_refiner": st.sampled_from([None, {"latent_dim": 8, "hidden_dim": 12}]),
     "ttt_linear": st.sampled_from([None, {"heads": 4, "mini_batch": 8}, {"heads": 2, "mini_batch": 20}]),
+    "skip_gates": st.booleans(),
+    "recurrence": st.sampled_from([None, {"start": 0, "end": 0, "repeats": 2}]),
+    "parallel_from": st.sampled_from([None, 0]),
+    "embedding_dim": st.sampled_from([None, 20]),
+    "document_masks": st.booleans(),
+    "windowed_gate": st.sampled_from([None, {"window": 5}, {"window": 5, "transparent": True}]),
+    "gated_smear": st.sampled_from([None, {"window": 5}]),
 }
 
 
@@ -40,7 +47,8 @@ def test_any_combination_of_parts_trains_and_scores(switches, last, tiny, busy_g
     loss = gpt.training_loss(inputs, targets, torch.Generator().manual_seed(0))
     loss.total.backward()
     unused = {name for name, weight in gpt.named_parameters() if weight.grad is None}
-    assert unused <= {"blocks.0.attn.vr_lambda"} | ({"skip_weights"} if gpt.settings.layers == 1 else set())
+    without_skips = {"skip_weights", "skip_gates"} if gpt.looped_order.skips == 0 else set()
+    assert unused <= {"blocks.0.attn.vr_lambda"} | without_skips
     assert all(weight.grad.isfinite().all() for weight in gpt.parameters() if weight.grad is not None)
     losses = gpt.token_losses(inputs, targets)
     assert loss.cross_entropy.item() == pytest.approx(losses.mean().item(), abs=1e-5)

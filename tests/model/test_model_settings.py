@@ -17,6 +17,14 @@ from flowgolf.model.settings import ModelSettings
         ({"dim": 9, "heads": 3, "kv_heads": 3, "rope_dims": 2, "flow_matcher": {}}, "dim: 9 must be even for the flow"),
         ({"value_embedding": {"layers": [9, 11]}}, r"value_embedding.layers: \[9, 11\] must lie in 0..10"),
         ({"value_embedding": {"layers": [9, 9]}}, r"value_embedding.layers: \[9, 9\] names a block twice"),
+        ({"recurrence": {"start": 5, "end": 4}}, "recurrence.start: 5 is after the loop's end 4"),
+        ({"recurrence": {"start": 9, "end": 11}}, r"recurrence.end: 11 lies outside the blocks 0..10"),
+        ({"parallel_from": 11}, "parallel_from: 11 is past the last block, 10"),
+        ({"mlp_ratio": 0.001}, "mlp_ratio: 0.001 leaves no hidden unit at dim 512"),
+        ({"bos_id": 1024}, "bos_id: 1024 is not below vocab_size 1024"),
+        ({"windowed_gate": {"window": 513}}, "windowed_gate.window: 513 is more than dim 512"),
+        ({"windowed_gate": {"scale": 2.0, "transparent": True}}, "windowed_gate.scale: 2.0 plays no part where"),
+        ({"gated_smear": {"window": 513}}, "gated_smear.window: 513 is more than dim 512"),
     ],
 )
 def test_shapes_that_cannot_be_built(changes, message):

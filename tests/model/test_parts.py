@@ -33,7 +33,7 @@ class Added(Part):
 """
 HOOKS = {
     "after_embedding": "    def after_embedding(self, x, input_ids):\n        return x + self.weight",
-    "before_blocks": "    def before_blocks(self, x):\n        return x * self.weight",
+    "before_blocks": "    def before_blocks(self, x, input_ids):\n        return x * self.weight",
     "add_values": "    def add_values(self, input_ids):\n"
     "        return {1: self.weight[:16].expand(*input_ids.shape, 16)}",
     "before_block": "    def before_block(self, x, x0, index):\n        return x + index * self.weight * x0",

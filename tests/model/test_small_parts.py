@@ -36,11 +36,13 @@ def test_bigram_starts_as_nothing_and_can_learn():
 
 
 def test_smear_mixes_each_channel_with_the_previous_position():
-    smear = Smear(True, SimpleNamespace(dim=3))
+    smear = Smear(True, SimpleNamespace(dim=3, smear_across_documents=True))
     with torch.no_grad():
         smear.gate.copy_(torch.tensor([0.0, 100.0, -100.0]))
     x = torch.tensor([[[1.0, 1.0, 1.0], [3.0, 3.0, 3.0]]])
-    torch.testing.assert_close(smear.before_blocks(x), torch.tensor([[[0.5, 0.0, 1.0], [2.0, 1.0, 3.0]]]))
+    torch.testing.assert_close(
+        smear.before_blocks(x, torch.tensor([[1, 1]])), torch.tensor([[[0.5, 0.0, 1.0], [2.0, 1.0, 3.0]]])
+    )
 
 
 def test_value_embedding_starts_as_nothing():

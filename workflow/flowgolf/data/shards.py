@@ -78,6 +78,11 @@ class Shards:
         self._maps = [map_shard(path) for path in self.paths]
         self._ends = list(accumulate(len(tokens) for tokens in self._maps))
 
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens in each shard."""
+        return [len(tokens) for tokens in self._maps]
+
     def __len__(self) -> int:
         """Tokens in all shards."""
         return self._ends[-1]

@@ -15,9 +15,12 @@ from flowgolf.scoring.score import TokenStream
 from flowgolf.scoring.windows import Segment
 
 
-def rate_multiplier(chunk: int, num_chunks: int) -> float:
-    """Share of the learning rate for `chunk`: a linear warm-up over a twentieth of the chunks, then a half cosine."""
-    warmup = max(num_chunks // 20, 1)
+def rate_multiplier(chunk: int, num_chunks: int, warm: bool = True) -> float:
+    """Share of the learning rate for `chunk`: a linear warm-up over a twentieth of the chunks, then a half cosine.
+
+    Unless `warm`, the cosine begins with the first chunk.
+    """
+    warmup = max(num_chunks // 20, 1) if warm else 0
     if chunk < warmup:
         return (chunk + 1) / warmup
     return 0.5 * (1 + math.cos(math.pi * (chunk - warmup) / max(num_chunks - 1 - warmup, 1)))

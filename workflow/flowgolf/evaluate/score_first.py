@@ -52,7 +52,7 @@ class ScoreFirst:
         started, chunk = time.monotonic(), self.next_chunk
         begin = chunk * self.settings.chunk_tokens
         end = min(begin + self.settings.chunk_tokens, self.windows.num_positions)
-        rate = self.settings.lr * rate_multiplier(chunk, self.num_chunks)
+        rate = self.settings.lr * rate_multiplier(chunk, self.num_chunks, self.settings.lr_warmup)
         scored_from = self.ledger.frontier
         self.score(begin, end)
         if not self.finished:  # also when no segment starts in the last chunk: nothing is left to gain by training

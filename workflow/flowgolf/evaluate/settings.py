@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from flowgolf.scoring.settings import WindowSettings
-from flowgolf.settings import Settings
+from flowgolf.settings import Settings, added
 
 SCORING_EXECUTION = ("threads", "memory_mb", "batch_windows", "save_every_chunks")
 """Settings of how an artifact is scored, not of what comes out: a saved state goes on under other values of these."""
@@ -31,6 +31,8 @@ class LegalTTTSettings(WindowSettings):
     """Optimiser of the adaptation."""
     lr: float = Field(0.002, gt=0)
     """Rate before the schedule over chunks."""
+    lr_warmup: bool = added(True, as_before=True)
+    """Let the rate rise over the first twentieth of the chunks before it falls."""
     momentum: float = Field(0.9, ge=0, lt=1)
     """SGD momentum; carried from chunk to chunk."""
     grad_clip_norm: float = Field(1.0, gt=0)

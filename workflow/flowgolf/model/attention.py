@@ -15,7 +15,7 @@ from flowgolf.model.roles import BLOCK_MATRIX, CONTROL
 from flowgolf.model.settings import CoreSettings
 
 ROPE_BASE = 10000.0
-ROPE_BASE_LENGTH = 1024  # the base grows for training lengths beyond this (docs/spec/model.md, M6)
+ROPE_SCALE_FROM = 1024  # of the published study (docs/spec/model.md, M6)
 
 
 class Matrices(NamedTuple):
@@ -29,11 +29,14 @@ class Matrices(NamedTuple):
     """(dim, dim)."""
 
 
-def rope_base(seq_len: int, rope_dims: int) -> float:
-    """Rotary base for a training length; 22,082 at 2048 with 16 rotated dimensions."""
-    if seq_len <= ROPE_BASE_LENGTH or rope_dims == 2:  # two dimensions have one frequency, 1, whatever the base
-        return ROPE_BASE
-    return float(ROPE_BASE * (seq_len / ROPE_BASE_LENGTH) ** (rope_dims / (rope_dims - 2)))
+def rope_base(seq_len: int, rope_dims: int, scale_from: int | None = ROPE_SCALE_FROM) -> float:
+    """Rotary base for a training length, which grows beyond `scale_from` (docs/spec/model.md, M6); None: never.
+
+    22,082 at 2048 with 16 rotated dimensions, scaled from 1024.
+    """
+    if scale_from is None or seq_len <= scale_from or rope_dims == 2:
+        return ROPE_BASE  # two dimensions have one frequency, 1, whatever the base
+    return float(ROPE_BASE * (seq_len / scale_from) ** (rope_dims / (rope_dims - 2)))
 
 
 class Rotary(nn.Module):
@@ -42,10 +45,10 @@ class Rotary(nn.Module):
     cos is (time, 1, head_dim), 1 where nothing is rotated; sin is (time, 1, rope_dims / 2).
     """
 
-    def __init__(self, seq_len: int, rope_dims: int, head_dim: int) -> None:
+    def __init__(self, seq_len: int, rope_dims: int, head_dim: int, scale_from: int | None = ROPE_SCALE_FROM) -> None:
         """`seq_len` is the training length, `rope_dims` how many dimensions of a head are rotated."""
         super().__init__()
-        self.base, self.rope_dims, self.head_dim = rope_base(seq_len, rope_dims), rope_dims, head_dim
+        self.base, self.rope_dims, self.head_dim = rope_base(seq_len, rope_dims, scale_from), rope_dims, head_dim
         self._tables: dict[tuple[int, torch.device], Tables] = {}
 
     def forward(self, length: int, device: torch.device) -> Tables:
@@ -85,6 +88,7 @@ class Attention(Described):
         self.c_v = nn.Linear(dim, kv_dim, bias=False)
         self.proj = nn.Linear(dim, dim, bias=False)
         self.q_gain = nn.Parameter(torch.empty(self.heads))
+        self.q_gain_start = settings.q_gain
         self.vr_lambda = nn.Parameter(torch.empty(2)) if settings.value_residual else None
         self.parts: list[Part] = []
         for name, kind, own in chosen:
@@ -95,11 +99,11 @@ class Attention(Described):
         self.widths = [dim, *(len(part.query_rows()) if part in self.with_rows else 0 for part in self.parts)]
 
     def start(self, streams: Streams) -> None:
-        """Input matrices by the rule, `proj` 0, gain 1.5, value mix (0.5, 0.5)."""
+        """Input matrices by the rule, `proj` 0, gain as the setting says, value mix (0.5, 0.5)."""
         for name in ("c_q", "c_k", "c_v"):
             linear_(self.get_submodule(name).get_parameter("weight"), streams(f"{name}.weight"))
         self.proj.weight.zero_()
-        self.q_gain.fill_(1.5)
+        self.q_gain.fill_(self.q_gain_start)
         if self.vr_lambda is not None:
             self.vr_lambda.fill_(0.5)
 
@@ -115,11 +119,20 @@ class Attention(Described):
         return Matrices(scale * queries, scale * keys_values, out_scale[:, None] * self.proj.weight)
 
     def forward(
-        self, x: Tensor, tables: Tables, matrices: Matrices, *, v0: Tensor | None, extra_v: Tensor | None, last: int
+        self,
+        x: Tensor,
+        tables: Tables,
+        matrices: Matrices,
+        *,
+        v0: Tensor | None,
+        extra_v: Tensor | None,
+        last: int,
+        mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Output of the last `last` positions (batch, last, dim) and the raw values (batch, time, kv_heads, head_dim).
 
-        x is (batch, time, dim); `v0` the first block's raw values, `extra_v` (batch, time, kv_dim) the value embedding.
+        x is (batch, time, dim); `v0` the first block's raw values, `extra_v` (batch, time, kv_dim) the value embedding,
+        `mask` (batch, 1, last or more, time) which positions each one sees.
         """
         q, rows = self._queries(tail(x, last), matrices.queries)
         k, raw_v = F.linear(x, matrices.keys_values).chunk(2, dim=-1)
@@ -132,7 +145,7 @@ class Attention(Described):
         cos, sin = tables
         q, k = NormRotate.apply(q, self.q_gain, cos[-last:], sin[-last:]), NormRotate.apply(k, None, cos, sin)
         v = v.to(q.dtype)
-        y = causal_attention(q, k, v)
+        y = causal_attention(q, k, v, mask)
         if self.xsa:
             y = RemoveOwnValue.apply(y, tail(v, last).repeat_interleave(self.heads // self.kv_heads, dim=2))
         for part, products in zip(self.parts, rows, strict=True):
@@ -150,13 +163,26 @@ def tail(x: Tensor, last: int) -> Tensor:
     return x if x.shape[1] == last else x[:, -last:]
 
 
-def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+def document_mask(input_ids: Tensor, bos_id: int) -> Tensor:
+    """Which positions each one sees: itself and what is before it in its document, (batch, 1, time, time).
+
+    A document begins at a token `bos_id` and at the start of a row.
+    """
+    documents = (input_ids == bos_id).cumsum(1)
+    return (documents[:, :, None] == documents[:, None, :]).tril()[:, None]
+
+
+def causal_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
     """Attention of the last positions: q (batch, last, heads, head_dim), k and v (batch, time, kv_heads, head_dim).
 
-    Query i stands at position time - last + i and sees itself and what is before; returns the shape of q.
+    Query i stands at position time - last + i and sees itself and what is before; or, with a `mask` (batch, 1, last
+    or more, time), what that says. Returns the shape of q.
     """
     last, time = q.shape[1], k.shape[1]
-    mask = None if last == time else torch.ones(last, time, dtype=torch.bool, device=q.device).tril(time - last)
+    if mask is not None:
+        mask = mask[:, :, -last:]
+    elif last < time:
+        mask = torch.ones(last, time, dtype=torch.bool, device=q.device).tril(time - last)
     q, k, v = (tensor.transpose(1, 2) for tensor in (q, k, v))
     y = F.scaled_dot_product_attention(
         q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=q.shape[1] != k.shape[1]

@@ -1,8 +1,8 @@
-"""The token table and the output head, which may be the same matrix."""
+"""The token table and the output head, which may be the same matrix, and what joins a narrow one to the blocks."""
 
 from torch import nn
 
-from flowgolf.model.initial import Streams, normal_
+from flowgolf.model.initial import Streams, linear_, normal_
 from flowgolf.model.part import Described
 from flowgolf.model.roles import TABLE, Role
 
@@ -33,3 +33,18 @@ class OutputHead(TokenEmbedding):
     def __init__(self, vocab_size: int, dim: int) -> None:
         """Starts like the token table."""
         super().__init__(vocab_size, dim, tied=True)
+
+
+class WidthProjection(nn.Linear, Described):
+    """A matrix between the width of the token table and that of the blocks (docs/spec/model.md, M22)."""
+
+    label = "embedding projections"
+    roles = {"weight": Role("matrices", "int8", "product")}  # noqa: RUF012 - as every module's roles
+
+    def __init__(self, width_in: int, width_out: int) -> None:
+        """Without bias."""
+        super().__init__(width_in, width_out, bias=False)
+
+    def start(self, streams: Streams) -> None:
+        """By the rule."""
+        linear_(self.weight, streams("weight"))

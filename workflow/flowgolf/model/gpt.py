@@ -1,6 +1,5 @@
-"""The transformer: blocks in a U-Net, parts on the final hidden state, its losses (docs/spec/model.md, M3 and M4)."""
+"""The transformer: blocks in a U-Net, parts on the final hidden state, its losses (docs/spec/model.md, M3 and M20)."""
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -9,18 +8,17 @@ import torch
 from torch import Tensor, nn
 
 from flowgolf.model import parameters
-from flowgolf.model.attention import Attention, Matrices, Rotary, tail
+from flowgolf.model.attention import Rotary, document_mask, tail
+from flowgolf.model.block import Block
 from flowgolf.model.chosen import Chosen, chosen_parts
-from flowgolf.model.embedding import OutputHead, TokenEmbedding
-from flowgolf.model.fused import RMSNorm, Tables
+from flowgolf.model.embedding import OutputHead, TokenEmbedding, WidthProjection
+from flowgolf.model.fused import RMSNorm
 from flowgolf.model.head import MeanLoss, head_losses, squashed_logits
 from flowgolf.model.initial import Streams
-from flowgolf.model.mlp import MLP
+from flowgolf.model.order import block_order
 from flowgolf.model.part import HOOKS, Described, Part, acts
 from flowgolf.model.roles import CONTROL
-from flowgolf.model.settings import CoreSettings, ModelSettings
-
-BlockMatrices = tuple[Matrices, tuple[Tensor, Tensor]]  # of attention and MLP
+from flowgolf.model.settings import ModelSettings
 
 
 class TrainingLoss(NamedTuple):
@@ -34,51 +32,11 @@ class TrainingLoss(NamedTuple):
     """Auxiliary losses of the parts before their weights; 0 without any."""
 
 
-class Block(Described):
-    """Attention and MLP around the residual stream, which also takes in the embedding x0."""
-
-    label = "block scales"
-    roles = dict.fromkeys(("attn_scale", "mlp_scale", "resid_mix"), CONTROL)
-
-    def __init__(self, settings: CoreSettings, index: int, chosen: Sequence[Chosen]) -> None:
-        """Blocks count from 0; `chosen` are the model's parts."""
-        super().__init__()
-        self.norm_scale = 1 / math.sqrt(index + 1) if settings.ln_scale else 1.0
-        self.attn = Attention(settings, index, chosen)
-        self.mlp = MLP(settings.dim, settings.mlp_ratio * settings.dim)
-        self.attn_scale = nn.Parameter(torch.empty(settings.dim))
-        self.mlp_scale = nn.Parameter(torch.empty(settings.dim))
-        self.resid_mix = nn.Parameter(torch.empty(2, settings.dim))
-        self.kept: BlockMatrices | None = None
-
-    def start(self, streams: Streams) -> None:
-        """Scales 1; the residual mix takes all of x and nothing of x0."""
-        self.attn_scale.fill_(1.0)
-        self.mlp_scale.fill_(1.0)
-        self.resid_mix[0].fill_(1.0)
-        self.resid_mix[1].zero_()
-
-    def forward(
-        self, x: Tensor, x0: Tensor, tables: Tables, *, v0: Tensor | None, extra_v: Tensor | None, last: int
-    ) -> tuple[Tensor, Tensor]:
-        """Residual stream of the last `last` positions (batch, last, dim), and the attention's raw values."""
-        for_attention, for_mlp = self.kept or self.matrices()
-        x = torch.addcmul(self.resid_mix[0] * x, self.resid_mix[1], x0)
-        attended, raw_v = self.attn(RMSNorm.apply(x), tables, for_attention, v0=v0, extra_v=extra_v, last=last)
-        x = tail(x, last) + attended
-        return x + self.mlp(RMSNorm.apply(x), for_mlp), raw_v
-
-    def matrices(self) -> BlockMatrices:
-        """The products of attention and MLP with the block's constant scales taken in."""
-        scale = self.norm_scale
-        return self.attn.matrices(scale, self.attn_scale), self.mlp.matrices(scale, self.mlp_scale)
-
-
 class GPT(Described):
     """The model that `settings` describe; call `init_weights` or load a state dict before use."""
 
     label = "skip weights"
-    roles = {"skip_weights": CONTROL}
+    roles = {"skip_weights": CONTROL, "skip_gates": CONTROL}
 
     def __init__(self, settings: ModelSettings) -> None:
         """Weights are left unset; under torch.device("meta") nothing is allocated.
@@ -90,10 +48,17 @@ class GPT(Described):
         dim, layers, chosen = settings.dim, settings.layers, chosen_parts(settings)
         whole = [each for each in chosen if not each.kind.per_block]
         before = [each for each in whole if acts(each.kind, "after_embedding") or acts(each.kind, "before_blocks")]
-        self.num_encoder = layers // 2
-        self.tok_emb = TokenEmbedding(settings.vocab_size, dim, settings.tied_head)
+        self.looping = True
+        """Whether the blocks of the recurrence run again; a training sets it, everything else loops."""
+        self.plain_order = block_order(layers, settings.recurrence, looping=False)
+        self.looped_order = block_order(layers, settings.recurrence)
+        width = settings.embedding_dim or dim
+        self.tok_emb = TokenEmbedding(settings.vocab_size, width, settings.tied_head)
+        self.embed_proj = None if width == dim else WidthProjection(width, dim)
         parts = self._hang(before)
-        self.skip_weights = nn.Parameter(torch.empty(self.num_encoder, dim))
+        skips = (self.looped_order.skips, dim)
+        self.skip_weights = nn.Parameter(torch.empty(skips))
+        self.skip_gates = nn.Parameter(torch.empty(skips)) if settings.skip_gates else None
         self.blocks = nn.ModuleList(Block(settings, index, chosen) for index in range(layers))
         parts += self._hang([each for each in whole if each not in before])
         self.acting = {hook: [part for part in parts if acts(type(part), hook)] for hook in HOOKS}
@@ -101,8 +66,9 @@ class GPT(Described):
         self.finishing = [part for part in parts if part in self.acting["after_blocks"] + self.acting["auxiliary_loss"]]
         self.reading_all = max((i + 1 for i, part in enumerate(self.finishing) if part.reads_all), default=0)
         """How many of the finishing parts are given every position."""
-        self.lm_head = None if settings.tied_head else OutputHead(settings.vocab_size, dim)
-        self.rotary = Rotary(settings.seq_len, settings.rope_dims, dim // settings.heads)
+        self.head_proj = None if width == dim else WidthProjection(dim, width)
+        self.lm_head = None if settings.tied_head else OutputHead(settings.vocab_size, width)
+        self.rotary = Rotary(settings.seq_len, settings.rope_dims, dim // settings.heads, settings.rope_scale_from)
         self.known = parameters.known(self, list(self.blocks))
         """What each parameter is for, by its name here."""
         self.renamed = {name: each.saved_as for name, each in self.known.items() if each.saved_as != name}
@@ -118,8 +84,10 @@ class GPT(Described):
         return parts
 
     def start(self, streams: Streams) -> None:
-        """Skip weights 1."""
+        """Skip weights 1, their gates 0."""
         self.skip_weights.fill_(1.0)
+        if self.skip_gates is not None:
+            self.skip_gates.zero_()
 
     def init_weights(self, seed: int) -> None:
         """Fill every parameter; each has a random stream of its own, seeded from (seed, its name)."""
@@ -149,7 +117,7 @@ class GPT(Described):
     def logits(self, input_ids: Tensor, last: int | None = None) -> Tensor:
         """The full distribution before its softmax, (batch, time or last, vocab) float32; what replays look at."""
         softcap = self.settings.softcap
-        return softcap * squashed_logits(self.hidden(input_ids, last), self._head_weight(), softcap)
+        return softcap * squashed_logits(self._head_input(self.hidden(input_ids, last)), self._head_weight(), softcap)
 
     def token_losses(self, input_ids: Tensor, target_ids: Tensor, last: int | None = None) -> Tensor:
         """Nats of each position, (batch, time) float32, or of the last `last` positions only, (batch, last).
@@ -157,7 +125,7 @@ class GPT(Described):
         With `last`, the last block's queries and MLP and the head are computed for those positions alone.
         """
         targets = target_ids if last is None else target_ids[:, -last:]
-        x = self.hidden(input_ids, last).flatten(0, 1)
+        x = self._head_input(self.hidden(input_ids, last)).flatten(0, 1)
         nats, _, _ = head_losses(x, self._head_weight(), targets.flatten(), self.settings.softcap, gradients=False)
         return nats.view(targets.shape)
 
@@ -170,7 +138,8 @@ class GPT(Described):
     ) -> TrainingLoss:
         """Mean losses; `generator` gives the parts' random draws, `auxiliary=False` leaves their losses out."""
         x, seen = self._finished(self._blocks_output(input_ids, None), None)
-        nats = MeanLoss.apply(x.flatten(0, 1), self._head_weight(), target_ids.flatten(), self.settings.softcap)
+        read = self._head_input(x).flatten(0, 1)
+        nats = MeanLoss.apply(read, self._head_weight(), target_ids.flatten(), self.settings.softcap)
         total, losses = nats, torch.zeros_like(nats)
         for part, given in seen if auxiliary else ():
             loss = part.auxiliary_loss(given, generator)
@@ -180,11 +149,14 @@ class GPT(Described):
     def _embed(self, input_ids: Tensor) -> Tensor:
         """The blocks' input x0, (batch, time, dim)."""
         x: Tensor = self.tok_emb(input_ids)
+        if self.embed_proj is not None:
+            x = self.embed_proj(RMSNorm.apply(x))
         for part in self.acting["after_embedding"]:
             x = part.after_embedding(x, input_ids)
-        x = RMSNorm.apply(x)
+        if self.embed_proj is None:
+            x = RMSNorm.apply(x)
         for part in self.acting["before_blocks"]:
-            x = part.before_blocks(x)
+            x = part.before_blocks(x, input_ids)
         return x
 
     def _extra_values(self, input_ids: Tensor) -> dict[int, Tensor]:
@@ -202,20 +174,30 @@ class GPT(Described):
         x = x0 = self._embed(input_ids)
         tables = self.rotary(time, x.device)
         extra_values = self._extra_values(input_ids)
+        mask = document_mask(input_ids, self.settings.bos_id) if self.settings.document_masks else None
+        first, second = self.looped_order if self.looping else self.plain_order
+        runs = len(first) + len(second)
         v0: Tensor | None = None
         stack: list[Tensor] = []
-        for index, block in enumerate(self.blocks):
-            if index >= self.num_encoder and stack:
-                x = torch.addcmul(x, self.skip_weights[index - self.num_encoder], stack.pop())
+        for turn, index in enumerate((*first, *second)):
+            if turn >= len(first) and stack:
+                x = self._take_skip(x, stack.pop(), turn - len(first))
             for part in self.acting["before_block"]:
                 x = part.before_block(x, x0, index)
-            kept = needed if index == len(self.blocks) - 1 else time
-            x, raw_v = block(x, x0, tables, v0=v0, extra_v=extra_values.get(index), last=kept)
+            kept = needed if turn == runs - 1 else time
+            extra_v = extra_values.get(index)
+            x, raw_v = self.blocks[index](x, x0, tables, v0=v0, extra_v=extra_v, last=kept, mask=mask)
             v0 = raw_v if v0 is None else v0
-            if index < self.num_encoder:
+            if turn < len(first):
                 stack.append(x)
         normed: Tensor = RMSNorm.apply(x)
         return normed
+
+    def _take_skip(self, x: Tensor, skipped: Tensor, row: int) -> Tensor:
+        """x with an output of the first half, by a row of the skip weights and of their gates if there are some."""
+        if self.skip_gates is None:
+            return torch.addcmul(x, self.skip_weights[row], skipped)
+        return torch.lerp(self.skip_weights[row] * skipped, x, torch.sigmoid(self.skip_gates[row]).to(x.dtype))
 
     def _finished(self, x: Tensor, last: int | None) -> tuple[Tensor, list[tuple[Part, Tensor]]]:
         """x after the parts that change the final hidden state, and what each part with a loss was given."""
@@ -227,8 +209,15 @@ class GPT(Described):
             x = part.after_blocks(x)
         return tail(x, last), seen
 
+    def _head_input(self, x: Tensor) -> Tensor:
+        """What the output head's matrix multiplies: the final hidden state, as narrow as the token table."""
+        if self.head_proj is None:
+            return x
+        narrowed: Tensor = self.head_proj(x)
+        return narrowed
+
     def _head_weight(self) -> Tensor:
-        """The output head's matrix, (vocab, dim)."""
+        """The output head's matrix, (vocab, dim or embedding_dim)."""
         return self.tok_emb.weight if self.lm_head is None else self.lm_head.weight
 
 

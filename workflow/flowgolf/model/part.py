@@ -59,7 +59,7 @@ class Part(Described):
         """Change the token embedding (batch, time, dim) before its norm."""
         raise NotImplementedError
 
-    def before_blocks(self, x: Tensor) -> Tensor:
+    def before_blocks(self, x: Tensor, input_ids: Tensor) -> Tensor:
         """Change the blocks' input (batch, time, dim) after the norm."""
         raise NotImplementedError
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from flowgolf.model.gpt import GPT
+from flowgolf.model.order import block_order
 from flowgolf.running.progress import Progress
 from flowgolf.scoring.compiled import CompiledLosses
 from flowgolf.scoring.precision import device_of, precision
@@ -38,8 +39,8 @@ def batch_windows(gpt: GPT, settings: WindowSettings) -> int:
     if settings.batch_windows is not None:
         return settings.batch_windows
     model = gpt.settings
-    floats_per_position = (model.layers // 2 + 8 + 2 * model.mlp_ratio) * model.dim
-    size_bytes = 4 * (settings.seq_len * floats_per_position + 3 * settings.stride * model.vocab_size)
+    floats_per_position = (block_order(model.layers, model.recurrence).skips + 8 + 2 * model.mlp_ratio) * model.dim
+    size_bytes = 4 * int(settings.seq_len * floats_per_position + 3 * settings.stride * model.vocab_size)
     memory_bytes = settings.memory_mb * 2**20
     if device_of(gpt).type == "cpu":
         memory_bytes = min(memory_bytes, CPU_CACHE_BYTES)

@@ -1,5 +1,6 @@
 """How long a job may take at most, from the size of the study alone: the time limit that a cluster is asked for."""
 
+from flowgolf.model.order import runs
 from flowgolf.study.settings import RunSettings
 
 DEVICE_FLOPS = 20e12  # a slow data-centre GPU; too short a limit costs a resubmission, training goes on from its state
@@ -8,9 +9,10 @@ VALIDATION_TOKENS = 62_000_000  # the challenge's validation split, the largest 
 
 
 def parameters(run: RunSettings) -> float:
-    """Rough number of parameters: attention and MLP matrices, and the embeddings."""
+    """Rough number of weights that a position meets: matrices of blocks as often as they run, and embeddings."""
     model = run.model
-    return model.layers * model.dim**2 * (4 + 2 * model.mlp_ratio) + model.vocab_size * model.dim
+    block = model.dim**2 * (4 + 2 * model.mlp_ratio)
+    return sum(runs(model.layers, model.recurrence)) * block + model.vocab_size * model.dim
 
 
 def train_minutes(run: RunSettings) -> int:

@@ -11,7 +11,8 @@ from flowgolf.train import registry
 from flowgolf.train.settings import TrainSettings
 
 RATES = {"matrices": "matrix_lr", "embeddings": "embedding_lr", "rest": "scalar_lr"}
-"""Group of parameters -> the key under `train:` that is its full rate."""
+DECAYS = {"matrices": "matrix_decay", "embeddings": "embedding_decay", "rest": "scalar_decay"}
+"""Group of parameters -> the key under `train:` that is its full rate, and that of its weight decay."""
 
 Spread = Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]
 
@@ -29,9 +30,15 @@ def optimizers(gpt: GPT, settings: TrainSettings, spread: Spread = alone) -> dic
     groups: dict[str, list[dict[str, Any]]] = {}
     for group, rate in RATES.items():
         lr = getattr(settings, rate)
-        given = {"params": members[group], "lr": lr, "base_lr": lr, "weight_decay": settings.weight_decay}
+        given = {"params": members[group], "lr": lr, "base_lr": lr, "weight_decay": decay_of(group, settings)}
         groups.setdefault(optimizer_of(group, settings), []).append(given)
     return {name: registry.optimiser_class(name).of(each, settings, spread) for name, each in groups.items()}
+
+
+def decay_of(group: str, settings: TrainSettings) -> float:
+    """Weight decay of a group: its own, or the one of all groups."""
+    own: float | None = getattr(settings, DECAYS[group])
+    return settings.weight_decay if own is None else own
 
 
 def optimizer_of(group: str, settings: TrainSettings) -> str:

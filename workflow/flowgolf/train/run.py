@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 from flowgolf.data.dataset import Dataset
+from flowgolf.data.sequences import ShuffledSequences
+from flowgolf.model import registry
 from flowgolf.model.settings import ModelSettings
 from flowgolf.settings import Settings
 from flowgolf.train.settings import EXECUTION, TrainSettings
@@ -54,7 +56,10 @@ def check_data(model_settings: ModelSettings, settings: TrainSettings, data: Dat
             f"model.seq_len {model_settings.seq_len}"
         )
     check_vocabulary(model_settings, data)
-    if len(data.train) < micro_tokens + 1:
+    check_documents(model_settings, data)
+    if settings.order == "shuffled":
+        ShuffledSequences(data.train, model_settings.seq_len, seed=0)
+    elif len(data.train) < micro_tokens + 1:
         raise ValueError(
             f"the training shards hold {len(data.train)} tokens, fewer than one micro-batch of {micro_tokens + 1}"
         )
@@ -71,4 +76,19 @@ def check_vocabulary(model_settings: ModelSettings, data: Dataset) -> None:
         raise ValueError(
             f"the tokenizer has {data.vocab_size} pieces and model.vocab_size is {model_settings.vocab_size}: "
             "set both to the same number"
+        )
+
+
+def check_documents(model_settings: ModelSettings, data: Dataset) -> None:
+    """Refuse parts that keep documents apart by another token than the one that the tokenizer begins them with."""
+    apart = {
+        "document_masks": model_settings.document_masks,
+        "gated_smear": "gated_smear" in registry.switched_on(model_settings),
+        "smear_across_documents: false": not model_settings.smear_across_documents,
+    }
+    asking = [key for key, on in apart.items() if on]
+    if asking and data.bos_id != model_settings.bos_id:
+        raise ValueError(
+            f"model.bos_id is {model_settings.bos_id}, but the tokenizer begins a document with {data.bos_id}: "
+            f"{asking[0]} would not find the documents"
         )

@@ -1,4 +1,4 @@
-"""Learning-rate multiplier and Muon momentum over a run (docs/spec/training.md, T3, T5 and T6)."""
+"""Learning-rate multiplier and Muon momentum over a run (docs/spec/training.md, T3, T5, T6 and T20)."""
 
 
 def rate_multiplier(step: int, steps: int, warmdown_steps: int) -> float:
@@ -17,3 +17,10 @@ def rate_multiplier_in_time(
     if remaining_seconds >= warmdown_seconds:
         return 1.0
     return remaining_seconds / warmdown_seconds
+
+
+def rate_in_share(fraction: float, warmdown_fraction: float) -> float:
+    """1 until the last `warmdown_fraction` of a run, then linear towards 0 at its end; `fraction` of it is done."""
+    if fraction < 1 - warmdown_fraction:
+        return 1.0
+    return max(1 - fraction, 0.0) / warmdown_fraction

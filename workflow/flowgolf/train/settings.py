@@ -1,6 +1,6 @@
 """How a model is trained (docs/spec/training.md)."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -27,6 +27,16 @@ class TrainSettings(Settings):
     """Last steps over which the rates fall linearly to 0."""
     max_seconds: float | None = Field(None, gt=0)
     """Wall-clock cap; with it the warm-down is placed in time. null: no cap."""
+    warmdown_fraction: float | None = added(None, as_before=None, gt=0, le=1)
+    """Last share of the steps, or of the time under a cap, over which the rates fall; null: warmdown_steps decides."""
+    min_rate: float = added(0.0, as_before=0.0, ge=0, le=1)
+    """Share of their full value below which the rates do not fall."""
+    export_reserve_seconds: float = added(0.0, as_before=0.0, ge=0)
+    """Seconds of max_seconds that are kept for the export's calibration, which counts as training."""
+    order: Literal["stream", "shuffled"] = added("stream", as_before="stream")
+    """Training tokens one after the other, or whole sequences drawn from all shards without replacement."""
+    data_seed: Literal["run", "fixed"] = added("run", as_before="run")
+    """Whether a shuffled order follows the run's seed, or is the same for all seeds."""
     matrix_optimizer: Optimiser = added("muon", as_before="muon")
     """Optimiser of the matrices; a file under train/optimisers/."""
     embedding_optimizer: Optimiser = added("adamw", as_before="adamw")
@@ -41,6 +51,12 @@ class TrainSettings(Settings):
     """Rate of everything else."""
     weight_decay: float = Field(0.04, ge=0)
     """Decoupled weight decay of every group."""
+    matrix_decay: float | None = added(None, as_before=None, ge=0)
+    """Weight decay of the block matrices; null: weight_decay."""
+    embedding_decay: float | None = added(None, as_before=None, ge=0)
+    """Weight decay of the embeddings; null: weight_decay."""
+    scalar_decay: float | None = added(None, as_before=None, ge=0)
+    """Weight decay of everything else; null: weight_decay."""
     adam_beta1: float = Field(0.9, ge=0, lt=1)
     """AdamW first-moment decay."""
     adam_beta2: float = Field(0.95, ge=0, lt=1)
@@ -53,6 +69,10 @@ class TrainSettings(Settings):
     """Muon momentum at step 0."""
     muon_momentum_warmup_steps: int = Field(1500, ge=0)
     """Steps over which the momentum rises linearly."""
+    muon_row_norm: bool = added(False, as_before=False)
+    """Divide each row of Muon's update by its length before it is made orthogonal."""
+    muon_coefficients: Literal["usual", "polar"] = added("usual", as_before="usual")
+    """Newton-Schulz with one triple of coefficients five times, or with five triples."""
     grad_clip_norm: float = Field(0.3, gt=0)
     """Largest gradient norm over all parameters."""
     ema_decay: float = Field(0.997, ge=0, lt=1)
@@ -82,6 +102,21 @@ class TrainSettings(Settings):
         if self.warmdown_steps > self.steps:
             raise ValueError(f"warmdown_steps: {self.warmdown_steps} is more than steps {self.steps}")
         return self
+
+    @model_validator(mode="after")
+    def check_reserve(self) -> "TrainSettings":
+        """Refuse to keep time back where there is no limit, or all of it."""
+        reserve, cap = self.export_reserve_seconds, self.max_seconds
+        if reserve and cap is None:
+            raise ValueError(f"export_reserve_seconds: {reserve} is taken off max_seconds, which is null")
+        if cap is not None and reserve >= cap:
+            raise ValueError(f"export_reserve_seconds: {reserve} leaves nothing of max_seconds {cap}")
+        return self
+
+    @property
+    def allowed_seconds(self) -> float | None:
+        """Seconds that the steps may take; None without a cap."""
+        return None if self.max_seconds is None else self.max_seconds - self.export_reserve_seconds
 
     @model_validator(mode="after")
     def check_optimizers(self) -> "TrainSettings":

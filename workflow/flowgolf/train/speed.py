@@ -7,20 +7,27 @@ from typing import Any
 import torch
 
 from flowgolf.model.gpt import GPT
+from flowgolf.model.order import runs
 from flowgolf.train.settings import TrainSettings
 
 PRODUCT_SIDE = 1024  # side of the square matrices whose product is the yardstick
 
 
-def flops_per_token(gpt: GPT) -> int:
+def flops_per_token(gpt: GPT, looping_share: float = 1.0) -> int:
     """Arithmetic of training on one token, forward and backward: 6 N + 12 L D T (PaLM, appendix B).
 
     N counts the weights that are factors of matrix products, the output head included; what is looked up, and what
-    scales element by element, is not.
+    scales element by element, is not. With recurrence a block counts as often as it runs, in N and in L, where
+    `looping_share` of the steps loop.
     """
     settings = gpt.settings
-    products = sum(p.numel() for name, p in gpt.named_parameters() if gpt.known[name].role.counted == "product")
-    return 6 * products + 12 * settings.layers * settings.dim * settings.seq_len
+    often = runs(settings.layers, settings.recurrence, looping_share)
+    products = 0.0
+    for name, parameter in gpt.named_parameters():
+        if gpt.known[name].role.counted == "product":
+            block = gpt.known[name].stored.block
+            products += parameter.numel() * (1 if block is None else often[block])
+    return round(6 * products + 12 * sum(often) * settings.dim * settings.seq_len)
 
 
 def product_flops_per_second(device: torch.device, dtype: torch.dtype, repeats: int = 3) -> float:
@@ -51,6 +58,8 @@ def speed_record(
     """
     device = next(gpt.parameters()).device
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    loop = gpt.settings.recurrence
+    flops = flops_per_token(gpt, 1.0 if loop is None else 1 - loop.from_fraction)
     tokens_per_second = steps * settings.batch_tokens / elapsed_seconds
     product = product_flops_per_second(device, dtype) * settings.devices
     return {
@@ -60,8 +69,8 @@ def speed_record(
         "elapsed_seconds": round(elapsed_seconds, 3),
         "seconds_per_step": elapsed_seconds / steps,
         "tokens_per_second": tokens_per_second,
-        "flops_per_token": flops_per_token(gpt),
+        "flops_per_token": flops,
         "product_flops_per_second": product,
-        "model_flops_utilisation": tokens_per_second * flops_per_token(gpt) / product,
+        "model_flops_utilisation": tokens_per_second * flops / product,
         "peak_memory_bytes": memory_bytes,
     }

@@ -1,4 +1,4 @@
-"""What changes while a model trains, and one optimiser step of it (docs/spec/training.md, T1 to T12)."""
+"""What changes while a model trains, and one optimiser step of it (docs/spec/training.md, T1 to T12, T20 to T22)."""
 
 import math
 import time
@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from flowgolf.data.dataset import Dataset
+from flowgolf.data.sequences import ShuffledSequences
 from flowgolf.model.gpt import GPT
 from flowgolf.model.settings import ModelSettings
 from flowgolf.scoring.roundtrip import roundtrip
@@ -18,9 +19,10 @@ from flowgolf.train.clipping import clip_gradients
 from flowgolf.train.distributed import Ranks
 from flowgolf.train.ema import EMA
 from flowgolf.train.groups import optimizers, set_rates
-from flowgolf.train.schedule import rate_multiplier, rate_multiplier_in_time
+from flowgolf.train.schedule import rate_in_share, rate_multiplier, rate_multiplier_in_time
 from flowgolf.train.settings import TrainSettings
 
+FIXED_DATA_SEED = 0
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")  # CUDA's and the CPU allocator's words
 
 
@@ -53,6 +55,10 @@ class Trainer:
         self.optimizers = optimizers(self.model, settings, self.ranks.spread)
         self.ema = EMA(self.model, settings.ema_decay)
         self.train_shards = data.train
+        self.sequences: ShuffledSequences | None = None
+        if settings.order == "shuffled":
+            data_seed = seed if settings.data_seed == "run" else FIXED_DATA_SEED
+            self.sequences = ShuffledSequences(self.train_shards, model_settings.seq_len, data_seed)
         self.step = 0
         self.elapsed_seconds = 0.0
         self.rows: list[dict[str, Any]] = []
@@ -88,17 +94,24 @@ class Trainer:
         self.sessions = state["sessions"]
 
     def warm_up(self, steps: int) -> None:
-        """Take steps that compile everything, then put all back: weights, optimisers, averages, data position."""
+        """Take steps of each form that is to come, then put all back: weights, optimisers, averages, data position."""
         before = deepcopy(self.state())
-        for _ in range(steps):
-            self.take_step()
+        for looping in sorted({self.looping, True}):
+            for _ in range(steps):
+                self.take_step(looping)
         self.restore(before)
 
     def micro_batch(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Inputs and targets of one micro-batch of this step, each (rows, seq_len).
 
-        A micro-batch is `micro_tokens + 1` tokens of the endless stream; the next begins after the extra token.
+        A micro-batch is `micro_tokens + 1` tokens of the endless stream; the next begins after the extra token. In a
+        shuffled order each row is a sequence of its own.
         """
+        if self.sequences is not None:
+            count = self.micro_tokens // self.model.settings.seq_len
+            drawn = self.sequences.read((self.step * self.settings.micro_batches + index) * count, count)
+            rows_and_targets = torch.from_numpy(drawn.astype("int64")).to(self.device)
+            return rows_and_targets[:, :-1], rows_and_targets[:, 1:]
         position = (self.step * self.settings.micro_batches + index) * (self.micro_tokens + 1)
         span = self.train_shards.read_wrapping(position, self.micro_tokens + 1)
         tokens = torch.from_numpy(span.astype("int64")).to(self.device)
@@ -131,17 +144,32 @@ class Trainer:
 
     def multiplier(self) -> float:
         """The schedule's factor on every rate."""
-        settings = self.settings
-        if settings.max_seconds is None:
-            return rate_multiplier(self.step, settings.steps, settings.warmdown_steps)
-        seconds_per_step = self.elapsed_seconds / max(self.step, 1)
-        return rate_multiplier_in_time(
-            self.elapsed_seconds, settings.max_seconds, seconds_per_step, settings.warmdown_steps
-        )
+        settings, allowed = self.settings, self.settings.allowed_seconds
+        if settings.warmdown_fraction is not None:
+            rate = rate_in_share(self.fraction, settings.warmdown_fraction)
+        elif allowed is None:
+            rate = rate_multiplier(self.step, settings.steps, settings.warmdown_steps)
+        else:
+            seconds_per_step = self.elapsed_seconds / max(self.step, 1)
+            rate = rate_multiplier_in_time(self.elapsed_seconds, allowed, seconds_per_step, settings.warmdown_steps)
+        return max(rate, settings.min_rate)
 
-    def take_step(self) -> dict[str, Any]:
-        """One optimiser step; returns its row of train.csv without validation."""
+    @property
+    def fraction(self) -> float:
+        """How much of the run is done: of its steps, or of its time where that is limited."""
+        allowed = self.settings.allowed_seconds
+        return self.step / self.settings.steps if allowed is None else self.elapsed_seconds / allowed
+
+    @property
+    def looping(self) -> bool:
+        """Whether the recurrence loops by now; what is left at the end always does."""
+        loop = self.model.settings.recurrence
+        return loop is None or self.fraction >= loop.from_fraction or self.finished()
+
+    def take_step(self, looping: bool | None = None) -> dict[str, Any]:
+        """One optimiser step, looping if it is time to or as it is told; its row of train.csv without validation."""
         settings, started = self.settings, time.monotonic()
+        self.model.looping = self.looping if looping is None else looping
         rate = self.multiplier()
         scheduled = set_rates(self.optimizers, settings, self.step, rate)
         with self.enough_memory():
@@ -188,7 +216,8 @@ class Trainer:
             ) from error
 
     def validate(self) -> Score:
-        """Bits per byte of the raw weights on the validation shards, in windows that do not overlap."""
+        """Bits per byte of the weights as they stand on the validation shards, in windows that do not overlap."""
+        self.model.looping = self.looping
         self.model.eval()
         score = roundtrip(self.model, self.data.validation, self.data.byte_table)
         self.model.train()
@@ -196,5 +225,5 @@ class Trainer:
 
     def finished(self) -> bool:
         """Whether the steps or the time are used up."""
-        cap = self.settings.max_seconds
+        cap = self.settings.allowed_seconds
         return self.step >= self.settings.steps or (cap is not None and self.elapsed_seconds >= cap)

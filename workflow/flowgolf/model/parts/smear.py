@@ -22,12 +22,16 @@ class Smear(Part):
     def __init__(self, _: bool, model: CoreSettings) -> None:
         """One gate for each channel."""
         super().__init__()
+        self.bos_id = None if model.smear_across_documents else model.bos_id
         self.gate = nn.Parameter(torch.empty(model.dim))
 
     def start(self, streams: Streams) -> None:
         """Gate 0: an even mix."""
         self.gate.zero_()
 
-    def before_blocks(self, x: Tensor) -> Tensor:
-        """(batch, time, dim) -> the same shape."""
-        return torch.lerp(x, F.pad(x[:, :-1], (0, 0, 1, 0)), torch.sigmoid(self.gate).to(x.dtype))
+    def before_blocks(self, x: Tensor, input_ids: Tensor) -> Tensor:
+        """(batch, time, dim) -> the same shape; kept to its document, a token that begins one has 0 before it."""
+        before = F.pad(x[:, :-1], (0, 0, 1, 0))
+        if self.bos_id is not None:
+            before = before.masked_fill((input_ids == self.bos_id)[..., None], 0.0)
+        return torch.lerp(x, before, torch.sigmoid(self.gate).to(x.dtype))
