@@ -112,8 +112,9 @@ def test_how_an_artifact_is_scored_does_not_make_its_state_anothers(study: Small
     data = Dataset.open(study.data_json)
     changes = {"threads": 2, "memory_mb": 5, "batch_windows": 3, "save_every_chunks": 4}
     assert changes.keys() == set(SCORING_EXECUTION)
-    plain, changed = (identity("artifact", study.legal_ttt(**each), data) for each in ({}, changes))
-    assert plain == changed != identity("artifact", study.legal_ttt(epochs=7), data)
+    plain, changed = (identity("artifact", study.legal_ttt(**each), data, "code") for each in ({}, changes))
+    assert plain == changed != identity("artifact", study.legal_ttt(epochs=7), data, "code")
+    assert plain != identity("artifact", study.legal_ttt(), data, "other code")
 
 
 @pytest.mark.parametrize("changes", [{"optimizer": "adamw", "lr": 0.01}, {"aux_loss": False}, {}])
