@@ -40,6 +40,7 @@ def test_rules_without_a_library_take_the_installed_one(folder):
 def test_a_second_configuration_of_the_same_name_is_refused(folder):
     claim("results/quick", "one.yaml")
     assert foreign_results("results/quick", "one.yaml") == ""
+    assert foreign_results("results/quick", str(folder / "one.yaml")) == ""
     assert foreign_results("results/quick", "other.yaml") == (
         "other.yaml: name: results/quick holds the results of one.yaml, which has the same name; "
         "give this study another name, or delete results/quick/study_of.json to let it take the folder over"

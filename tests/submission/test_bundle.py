@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from flowgolf.study.docs import ROOT
+from flowgolf.study.extends import whole
 from flowgolf.study.settings import RunSettings
 from flowgolf.study.study import Study
 from flowgolf.submission.one_file import bundle
@@ -20,7 +21,7 @@ WEIGHTS_ROOM = 201_968  # of the quick study: base fits in int6, nfm needs two b
 
 def studies() -> dict[str, Study]:
     paths = sorted((ROOT / "config").glob("*.yaml"))
-    return {path.stem: Study(yaml.safe_load(path.read_text())) for path in paths}
+    return {path.stem: Study(whole(yaml.safe_load(path.read_text()), [path])) for path in paths}
 
 
 def test_every_run_of_every_shipped_study_has_a_file_of_the_counted_size() -> None:

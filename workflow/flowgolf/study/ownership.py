@@ -28,12 +28,17 @@ def foreign_results(results: str, source: str) -> str:
     if not record.is_file():
         return ""
     owner = read_json(record)["configuration"]
-    if owner == source or not all(Path(path).exists() for path in owner.split(", ")):
+    if real_paths(owner) == real_paths(source) or not all(path.exists() for path in real_paths(owner)):
         return ""
     return (
         f"{source}: name: {results} holds the results of {owner}, which has the same name; "
         f"give this study another name, or delete {record} to let it take the folder over"
     )
+
+
+def real_paths(source: str) -> list[Path]:
+    """The files of a configuration, each in its one spelling: Snakemake makes some of them absolute."""
+    return [Path(path).resolve() for path in source.split(", ")]
 
 
 def claim(results: str, source: str) -> None:
