@@ -23,8 +23,8 @@ import zstandard
 from torch import Tensor
 
 from flowgolf.export.artifact import export
-from flowgolf.export.codec import Codec
-from flowgolf.export.pack import Packer, bits_of
+from flowgolf.export.kinds import bits_of
+from flowgolf.export.pack import Packer
 from flowgolf.export.plan import Plan
 from flowgolf.export.settings import ExportSettings
 from flowgolf.export.unpack import load
@@ -122,7 +122,7 @@ def reference_bytes(packer: Packer, plan: Plan) -> int:
     return len(zstandard.ZstdCompressor(level=16).compress(buffer.getvalue()))
 
 
-def measure(kind: str, codec: Codec, cap_bytes: int, show_tensors: bool) -> None:
+def measure(kind: str, codec: str, cap_bytes: int, show_tensors: bool) -> None:
     """Export one state dict and print its figures."""
     tensors, stored = weights(kind, seed=0), published_storage()
     settings = ExportSettings(codec=codec, cap_bytes=cap_bytes, code_bytes=bundle.size_bytes())

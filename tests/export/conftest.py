@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from flowgolf.export.artifact import export
+from flowgolf.export.kinds import ATTENTION, MLP
 from flowgolf.export.settings import ExportSettings
 from flowgolf.model import weights_file
 from flowgolf.model.roles import Stored, to_text
 
 NUM_LAYERS = 3
 CONTROLS = ("skip_weights", "native_flow.gate", "smear.gate")
+LABELS = {"attn": ATTENTION, "mlp": MLP}
 MODEL = {"layers": NUM_LAYERS, "dim": 16, "vocab_size": 32}
 
 
@@ -22,7 +24,7 @@ def stored(name: str) -> Stored:
     """What a model with these tensors would say of one."""
     if name.startswith("blocks."):
         _, block, label, *_ = name.split(".")
-        return Stored("block", label, int(block))
+        return Stored("block", LABELS[label], int(block))
     return Stored("control" if name in CONTROLS else "int8", name.partition(".")[0], None)
 
 

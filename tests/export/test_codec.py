@@ -1,17 +1,22 @@
-"""Both coders: what goes in comes out, bounded, and the range coder's bytes never change."""
+"""All coders: what goes in comes out, bounded, and the range coder's bytes never change."""
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
+import brotli
 import numpy as np
 import pytest
 import zstandard
 
-from flowgolf.export.codec import zstd_decompress
-from flowgolf.export.compress import at_level, level_pays, literals_only
+from flowgolf.export.codec import brotli_decompress, zstd_decompress
+from flowgolf.export.compress import at_level, brotli_compress, level_pays, literals_only
 from flowgolf.export.grouping import symbol_entropy_bytes
 from flowgolf.export.range_coder import PRECISION_BITS, range_decompress
 from flowgolf.export.range_encode import fixed_precision, range_compress
+from flowgolf.export.shuffle import STRIDE, shuffle, unshuffle
+
+SHUFFLED = np.load(Path(__file__).parents[1] / "golden" / "record_byte_shuffle.npz")
 
 
 def groups() -> list[np.ndarray]:
@@ -101,3 +106,42 @@ def test_frequencies_sum_to_the_precision_and_are_never_zero(counts: list[int]) 
     frequencies = fixed_precision(np.array(counts))
     assert frequencies.sum() == 2**PRECISION_BITS
     assert frequencies.min() >= 1
+
+
+def test_the_byte_shuffle_is_that_of_the_record_behind_its_framing() -> None:
+    data = SHUFFLED["data"].tobytes()
+    assert b"BSHF" + bytes([STRIDE]) + shuffle(data) == SHUFFLED["shuffled"].tobytes()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 1001])
+def test_a_shuffle_is_undone(count: int) -> None:
+    data = np.random.default_rng(count).integers(0, 256, size=count, dtype=np.uint8).tobytes()
+    assert unshuffle(shuffle(data)) == data
+
+
+def test_brotli_gives_back_what_it_was_given_and_comes_close_to_the_entropy() -> None:
+    data = np.concatenate(groups()).tobytes()
+    stream = brotli_compress(groups())
+    assert brotli_decompress(stream, len(data)) == data
+    assert len(stream) < 1.02 * sum(map(symbol_entropy_bytes, groups())) + 300
+
+
+def test_brotli_never_unpacks_more_than_was_asked_for() -> None:
+    bomb = brotli.compress(bytes(50_000_000))
+    with pytest.raises(ValueError, match=r"brotli stream holds \d{3,5} or more bytes where 100 belong"):
+        brotli_decompress(bomb, 100)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda data: data[:-3], r"brotli stream ends after \d+ of 61000 bytes"),
+        (lambda data: b"", "brotli stream ends after 0 of 61000 bytes"),
+        (lambda data: data + b"more", "brotli stream is damaged"),
+        (lambda data: b"\xff" * 50, "brotli stream is damaged"),
+        (lambda data: brotli.compress(bytes(60_999)), "brotli stream holds 60999 or more bytes where 61000 belong"),
+    ],
+)
+def test_a_damaged_brotli_stream_is_refused(change: Callable[[bytes], bytes], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        brotli_decompress(change(brotli_compress(groups())), 61_000)

@@ -148,3 +148,36 @@ def test_scales_that_no_exporter_writes_are_refused(value: int, message: str, ar
     artifact.write_bytes(signed(json.dumps(header).encode(), payload))
     with pytest.raises(ValueError, match=message):
         load(artifact)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"left": "nowhere"}, r"correction of \S+ lacks a part, or shares one"),
+        ({"left": "tok_emb.weight", "right": "tok_emb.weight"}, "lacks a part, or shares one"),
+        ({"tensor": "skip_weights"}, "correction of skip_weights is not one of integers and lower rank"),
+        ({"rank": 17}, "is not one of integers and lower rank"),
+        ({"rank": 2}, r":left has \d+ numbers where \d+ belong"),
+        ({"rank": 0}, r"corrections\.0\.rank: Input should be greater than or equal to 1"),
+        ({"run": 1}, r"corrections\.0\.run: Extra inputs are not permitted"),
+    ],
+)
+def test_a_correction_that_does_not_fit_is_refused(
+    change: dict[str, Any],
+    message: str,
+    weights: dict[str, Tensor],
+    run_export: Callable[..., tuple[dict[str, Any], Path]],
+) -> None:
+    artifact = run_export(weights, lqer_rank=12)[1]
+    change_header(artifact, lambda header: header["corrections"][0].update(change))
+    with pytest.raises(ValueError, match=message):
+        load(artifact)
+
+
+def test_a_tensor_is_corrected_once(
+    weights: dict[str, Tensor], run_export: Callable[..., tuple[dict[str, Any], Path]]
+) -> None:
+    artifact = run_export(weights, lqer_rank=2)[1]
+    change_header(artifact, lambda header: header["corrections"].append(header["corrections"][0]))
+    with pytest.raises(ValueError, match="lacks a part, or shares one"):
+        load(artifact)

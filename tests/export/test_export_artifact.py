@@ -14,13 +14,16 @@ from torch import Tensor
 
 from flowgolf.export.artifact import read_checkpoint
 from flowgolf.export.dequantize import dequantize
+from flowgolf.export.kinds import ATTENTION, MLP
 from flowgolf.export.plan import match_plan
 from flowgolf.export.quantize import quantise
+from flowgolf.export.settings import ExportSettings
 from flowgolf.export.unpack import load
 from flowgolf.files import write_json
 from flowgolf.model import weights_file
 from flowgolf.model.roles import Stored, to_text
 
+LABELS = {ATTENTION: "attn", MLP: "mlp"}
 Weights = dict[str, Tensor]
 RunExport = Callable[..., tuple[dict[str, Any], Path]]
 
@@ -57,6 +60,70 @@ def test_an_artifact_gives_back_the_dequantised_weights(codec: str, weights: Wei
     assert set(artifact.kinds.values()) == {"float16", "float32", "int5", "int6", "int8"}
 
 
+def test_brotli_gives_back_the_same_weights_as_zstd(weights: Weights, run_export: RunExport) -> None:
+    stored = {codec: load(run_export(weights, codec=codec)[1]) for codec in ("zstd", "brotli")}
+    assert [stored[codec].codec for codec in stored] == list(stored)
+    assert all(tensor.equal(stored["brotli"].tensors[name]) for name, tensor in stored["zstd"].tensors.items())
+
+
+def test_the_smallest_codec_is_kept_and_every_attempt_told(weights: Weights, run_export: RunExport) -> None:
+    record, path = run_export(weights, codec="smallest")
+    assert [attempt["codec"] for attempt in record["attempts"]] == ["zstd"] * 4 + ["brotli"]
+    sizes = [attempt["bytes_weights"] for attempt in record["attempts"]]
+    assert record["bytes_weights"] == path.stat().st_size == min(sizes)
+    assert record["codec"] == load(path).codec == record["attempts"][sizes.index(min(sizes))]["codec"]
+    assert {attempt["entropy_bound_bytes"] for attempt in record["attempts"]} == {record["entropy_bound_bytes"]}
+    assert record["output_error"] is None
+
+
+def test_bits_of_each_kind_of_tensor_and_of_a_block(weights: Weights, run_export: RunExport) -> None:
+    chosen = {"attention_bits": 7, "mlp_bits": 4, "embedding_bits": 5, "plan": {0: 5, 1: 8}}
+    kinds = load(run_export(weights, **chosen)[1]).kinds
+    of_blocks = [
+        (kinds[f"blocks.{block}.attn.proj.weight"], kinds[f"blocks.{block}.mlp.proj.weight"]) for block in (0, 1, 2)
+    ]
+    assert of_blocks == [("int5", "int4"), ("int8", "int8"), ("int7", "int4")]
+    assert (kinds["tok_emb.weight"], kinds["native_flow.v_in.bias"]) == ("int5", "int5")
+
+
+def test_clipping_by_spread_acts_on_every_number_of_bits(weights: Weights, run_export: RunExport) -> None:
+    chosen = {"clip": "spread", "matrix_k": 3.0, "mlp_k": 2.0, "embedding_k": 4.0}
+    stored = load(run_export(weights, **chosen)[1]).tensors
+    for name, bits, k in (
+        ("blocks.0.attn.proj.weight", 6, 3.0),
+        ("blocks.0.mlp.fc.weight", 6, 2.0),
+        ("tok_emb.weight", 8, 4.0),
+    ):
+        quantised = quantise(weights[name], bits, clip="spread", k=k)
+        assert torch.equal(stored[name], dequantize(quantised.q, quantised.scale))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"matrix_bits": 3}, "matrix_bits\n  Input should be 4, 5, 6, 7 or 8"),
+        ({"plan": {0: 9}}, "Input should be 4, 5, 6, 7 or 8"),
+        ({"matrix_k": 0.0}, "matrix_k\n  Input should be greater than 0"),
+        ({"codec": "lzma"}, "codec\n  Input should be 'zstd', 'range', 'brotli' or 'smallest'"),
+        ({"gptq": True}, "gptq: needs Hessians: set calibration_batches to 1 or more"),
+    ],
+)
+def test_values_that_cannot_be_are_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        ExportSettings(**values)
+
+
+def test_calibration_has_to_be_made_where_it_is_asked_for(weights: Weights, run_export: RunExport) -> None:
+    with pytest.raises(ValueError, match="export.calibration_batches asks for a calibration, and none was made"):
+        run_export(weights, calibration_batches=2)
+
+
+def test_rows_without_spread_are_refused_by_name(weights: Weights, run_export: RunExport) -> None:
+    weights["tok_emb.weight"] = torch.ones(64, 1)
+    with pytest.raises(ValueError, match=r"tok_emb\.weight: clip `spread` needs rows of two weights or more"):
+        run_export(weights, clip="spread")
+
+
 def test_the_same_checkpoint_makes_the_same_bytes(weights: Weights, run_export: RunExport) -> None:
     first = run_export(weights)[1].read_bytes()
     assert run_export(weights)[1].read_bytes() == first
@@ -85,9 +152,9 @@ def test_every_tensor_has_a_row_with_its_error(weights: Weights, run_export: Run
         assert row["mse"] == pytest.approx(error)
         assert row["bytes"] >= row["entropy_bytes"] * 0.9
         assert row["elements"] == math.prod(row["shape"])
-        assert row["label"] in row["name"]
+        assert LABELS.get(row["label"], row["label"]) in row["name"]
     assert {row["label"] for row in record["tensors"]} == {
-        "attn", "mlp", "tok_emb", "skip_weights", "native_flow", "ttt_refiner", "smear",
+        ATTENTION, MLP, "tok_emb", "skip_weights", "native_flow", "ttt_refiner", "smear",
     }  # fmt: skip
 
 

@@ -7,8 +7,12 @@ import pytest
 import torch
 
 from flowgolf.export.dequantize import dequantize
-from flowgolf.export.quantize import kind_of, quantise, row_quantile
-from flowgolf.model.roles import Storage
+from flowgolf.export.kinds import ATTENTION, MLP, Grid, grid_of, kind_of, planned_bits
+from flowgolf.export.quantize import SMALLEST_HALF, quantise, row_quantile
+from flowgolf.export.settings import ExportSettings
+from flowgolf.model.attention import Attention
+from flowgolf.model.mlp import MLP as MLPModule
+from flowgolf.model.roles import Storage, Stored
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "quantize.npz")
 WEIGHT = torch.from_numpy(GOLDEN["weight"])
@@ -74,4 +78,46 @@ def test_row_quantile_is_that_of_torch(columns: int, quantile: float) -> None:
     ],
 )
 def test_storage_follows_role_and_size(storage: Storage, num_elements: int, kind: str) -> None:
-    assert kind_of(storage, num_elements, passthrough_max_elements=64) == kind
+    assert kind_of(Stored(storage, "any", None), num_elements, ExportSettings(passthrough_max_elements=64)) == kind
+
+
+def test_each_kind_of_tensor_has_bits_and_a_clip_of_its_own() -> None:
+    settings = ExportSettings(matrix_bits=5, attention_bits=7, mlp_k=9.0, embedding_bits=4, embedding_k=3.0)
+    grids = [
+        grid_of(Stored(storage, label, 0), settings)
+        for storage, label in (("block", ATTENTION), ("block", MLP), ("block", "other"), ("int8", "token embedding"))
+    ]
+    assert grids == [Grid(7, 12.85), Grid(5, 9.0), Grid(5, 12.85), Grid(4, 3.0)]
+    assert (Attention.label, MLPModule.label) == (ATTENTION, MLP)
+
+
+@pytest.mark.parametrize(("own", "planned", "bits"), [(7, 6, 7), (7, 5, 5), (4, 5, 4), (6, 8, 8), (8, 7, 8)])
+def test_a_plan_of_fewer_bits_lowers_and_one_of_more_raises(own: int, planned: int, bits: int) -> None:
+    assert planned_bits(own, planned, matrix_bits=6) == bits
+
+
+@pytest.mark.parametrize("bits", [4, 5, 6, 7, 8])
+def test_spread_clips_at_k_standard_deviations_on_a_grid_of_float16(bits: int) -> None:
+    weight = torch.randn(8, 400, generator=torch.Generator().manual_seed(3))
+    quantised = quantise(weight, bits, clip="spread", k=1.5)
+    largest = 2 ** (bits - 1) - 1
+    assert torch.equal(quantised.scale, (1.5 * weight.std(dim=1, correction=1) / largest).half())
+    assert (int(quantised.q.min()), int(quantised.q.max())) == (-largest, largest)
+    inside = weight.abs() < quantised.clip[:, None]
+    error = (weight - dequantize(quantised.q, quantised.scale)).abs()
+    assert (error <= quantised.scale.float()[:, None] * 0.50001)[inside].all()
+
+
+def test_a_row_without_spread_is_stored_as_zeros_with_and_without_gptq() -> None:
+    weight = torch.randn(3, 16, generator=torch.Generator().manual_seed(4))
+    weight[1] = 2e-9 * weight[1]
+    for hessian in (None, torch.eye(16)):
+        quantised = quantise(weight, 6, clip="spread", k=12.85, hessian=hessian)
+        assert not quantised.q[1].any()
+        assert float(quantised.scale[1]) == SMALLEST_HALF
+        assert quantised.q[0].any()
+
+
+def test_rows_of_one_weight_have_no_spread() -> None:
+    with pytest.raises(ValueError, match="clip `spread` needs rows of two weights or more, one weight has no spread"):
+        quantise(torch.ones(4, 1), 6, clip="spread", k=3.0)

@@ -49,7 +49,18 @@ def test_nothing_is_imported_besides_four_packages_and_the_standard_library() ->
         elif isinstance(node, ast.ImportFrom):
             assert node.module is not None
             imported.add(node.module.partition(".")[0])
-    assert imported - sys.stdlib_module_names == set(bundle.PACKAGES)
+    assert imported - sys.stdlib_module_names == {*bundle.PACKAGES, *bundle.OPTIONAL}
+
+
+def test_brotli_is_imported_only_by_what_reads_or_writes_it() -> None:
+    tree = ast.parse(bundle.code())
+    importers = {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and "import brotli" in ast.unparse(node)
+    }
+    assert importers == {"brotli_compress", "brotli_decompress"}
+    assert not any(isinstance(node, ast.Import) and node.names[0].name == "brotli" for node in tree.body)
 
 
 def test_docstrings_are_left_out_but_for_the_files_own() -> None:

@@ -1,10 +1,12 @@
 """Rule export: a checkpoint becomes the file that is measured, and `load` reads it back."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from flowgolf.export.codec import Coding
 from flowgolf.export.encode import write
 from flowgolf.export.pack import Packer
 from flowgolf.export.plan import DoesNotFitError, candidate_plans, read_plan, search
@@ -17,40 +19,63 @@ from flowgolf.model.roles import Stored
 from flowgolf.running.facts import run_record
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """What a pass over training data has to tell."""
+
+    hessians: dict[str, Tensor]
+    """Name of a tensor -> sum of x x^T over its inputs x, divided by the number of batches (columns, columns)."""
+    record: dict[str, Any] = field(default_factory=dict)
+    """What export.json says of it: data, seconds."""
+
+
 def export(
     checkpoint_path: str | Path,
     settings: ExportSettings,
     artifact_path: str | Path,
     record_path: str | Path,
     matched_plan_path: str | Path | None = None,
+    calibration: Calibration | None = None,
 ) -> dict[str, Any]:
     """Quantise and compress a checkpoint under the cap; write the artifact and its record, return the record.
 
-    `matched_plan_path` holds the plan to use where `settings.plan` is `matched`.
+    `matched_plan_path` holds the plan to use where `settings.plan` is `matched`, `calibration` the Hessians that
+    `settings.calibration_batches` asks for.
     ValueError if `settings.code_bytes` is null, the weights are not finite, a forced plan names a block that is not
-    there, or nothing fits.
+    there, there is no calibration where one is asked for, or nothing fits.
     """
+    if settings.calibration_batches and calibration is None:
+        raise ValueError(f"{checkpoint_path}: export.calibration_batches asks for a calibration, and none was made")
     if settings.plan == "matched":
         if matched_plan_path is None:
             raise ValueError(f"{checkpoint_path}: export.plan is `matched`, and no matched plan is given")
         settings = settings.model_copy(update={"plan": read_plan(matched_plan_path)})
-    packer = Packer(*read_checkpoint(checkpoint_path), settings)
-    candidates = candidate_plans(packer.num_layers, settings.plan)
-    levels = [None] if settings.codec == "range" else settings.levels
+    packer = Packer(*read_checkpoint(checkpoint_path), settings, calibration.hessians if calibration else {})
+    candidates = candidate_plans(packer.num_layers, settings.plan, settings.matrix_bits)
     room_bytes = settings.cap_bytes - settings.counted_bytes
+    smallest = settings.codec == "smallest"
     try:
-        chosen, attempts = search(candidates, levels, packer.size_bytes, room_bytes)
+        chosen, attempts = search(candidates, codings(settings), packer.size_bytes, room_bytes, smallest)
     except DoesNotFitError as error:
         raise DoesNotFitError(f"cap_bytes {settings.cap_bytes} too small: {error} ({checkpoint_path})") from None
-    write(artifact_path, packer.file_bytes(chosen.plan, chosen.level))
+    write(artifact_path, packer.file_bytes(chosen.plan, chosen.coding))
     artifact = load(artifact_path)
     record = export_record(packer, chosen, attempts) | {
+        **({"calibration": calibration.record} if calibration else {}),
         "artifact_sha256": artifact.sha256,
         "artifact_name": Path(artifact_path).name,
         **run_record(),
     }
     write_json(record_path, record)
     return record
+
+
+def codings(settings: ExportSettings) -> list[Coding]:
+    """The codings to try, in order. `smallest` chooses among those that the generated train_gpt.py reads."""
+    zstd = [Coding("zstd", level) for level in settings.levels]
+    if settings.codec == "smallest":
+        return [*zstd, Coding("brotli")]
+    return zstd if settings.codec == "zstd" else [Coding(settings.codec)]
 
 
 def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Stored]]:

@@ -1,4 +1,4 @@
-"""zstd for streams of bytes: the writing side.
+"""zstd and brotli for streams of bytes: the writing side.
 
 zstd codes each stream as literals only (a match finder too small to find anything) unless a sample of it is smaller at
 the level asked for: quantised weights have no repeats worth a match, and chance matches cost more than they save.
@@ -7,7 +7,9 @@ the level asked for: quantised weights have no repeats worth a match, and chance
 import zstandard
 
 from flowgolf.export.layout import Symbols
+from flowgolf.export.shuffle import shuffle
 
+BROTLI_QUALITY = 11  # the highest; what it costs is paid once an export
 SAMPLE_BYTES = 2**16  # of a tensor, on which a level is compared with literals only
 
 
@@ -39,6 +41,14 @@ def level_pays(groups: list[Symbols], level: int) -> bool:
     share = SAMPLE_BYTES // max(len(groups), 1)
     sample = [group[:share] for group in groups]
     return len(at_level(sample, level)) < len(literals_only(sample))
+
+
+def brotli_compress(groups: list[Symbols]) -> bytes:
+    """One brotli stream of all groups, their bytes shuffled."""
+    import brotli  # needed by those alone who read or write brotli
+
+    data: bytes = brotli.compress(shuffle(b"".join(group.tobytes() for group in groups)), quality=BROTLI_QUALITY)
+    return data
 
 
 def zstd_frame(groups: list[Symbols], parameters: zstandard.ZstdCompressionParameters) -> bytes:

@@ -20,6 +20,7 @@ MAX_ELEMENTS = 2**28
 FREE_ELEMENTS, ELEMENTS_PER_BYTE = 2**22, 32  # a file of 10 kB may not cost 100 MB; trained weights take 0.6 bytes each
 FREE_LINES = 2**17  # rows and columns that have a scale or a class; beyond, one for each byte of the file
 MAX_DIMENSIONS = 8
+CORRECTION_GROUP = 64  # numbers of a factor under one scale; the last group is filled up with zeros
 
 Plane = Literal["classes", "scales_low", "scales_high", "halves_low", "halves_high", "floats"]
 PLANES: tuple[Plane, ...] = get_args(Plane)
@@ -65,6 +66,18 @@ class TensorEntry(Strict):
         return self.matrix_shape[self.axis]
 
 
+class Correction(Strict):
+    """Two entries whose product is added to a tensor when it is read, and which are no tensors of the model."""
+
+    tensor: str
+    """Name of the corrected tensor."""
+    left: str
+    """Name of the entry whose first rows * rank numbers are (rows, rank)."""
+    right: str
+    """Name of the entry whose first rank * columns numbers are (rank, columns)."""
+    rank: int = Field(ge=1)
+
+
 class Header(Strict):
     """Everything but the weights."""
 
@@ -74,6 +87,8 @@ class Header(Strict):
     planes: dict[Plane, Span]
     symbols_sha256: str
     """SHA-256 of the integers of all quantised tensors in order: a coder that decodes otherwise is found out."""
+    corrections: list[Correction] = Field([], max_length=100_000)
+    """Low-rank corrections of quantised tensors."""
 
 
 def read(path: str | Path) -> tuple[Header, memoryview, str]:
@@ -127,6 +142,7 @@ def check_sizes(header: Header, payload_bytes: int) -> None:
             raise ValueError(f"header: {entry.name}: impossible shape {entry.shape}")
         if (entry.span is not None) != entry.kind.startswith("int"):
             raise ValueError(f"header: {entry.name}: a span belongs to integer tensors and to no others")
+    check_corrections(header)
     num_elements = sum(entry.num_elements for entry in header.tensors)
     if num_elements > min(MAX_ELEMENTS, FREE_ELEMENTS + ELEMENTS_PER_BYTE * payload_bytes):
         raise ValueError(f"header: declares {num_elements} weights, more than the file can hold")
@@ -141,3 +157,19 @@ def check_sizes(header: Header, payload_bytes: int) -> None:
         position += span.size
     if position != payload_bytes:
         raise ValueError(f"header: declares a payload of {position} bytes, the file has {payload_bytes}")
+
+
+def check_corrections(header: Header) -> None:
+    """Refuse a correction whose parts are not there, are used twice, or are not of its size."""
+    entries, used = {entry.name: entry for entry in header.tensors}, set[str]()
+    for each in header.corrections:
+        names = {each.tensor, each.left, each.right}
+        if len(names) < 3 or names - entries.keys() or names & used:
+            raise ValueError(f"header: the correction of {each.tensor} lacks a part, or shares one")
+        used |= names
+        rows, columns = entries[each.tensor].matrix_shape
+        if any(not entries[name].kind.startswith("int") for name in names) or each.rank > min(rows, columns):
+            raise ValueError(f"header: the correction of {each.tensor} is not one of integers and lower rank")
+        for name, count in ((each.left, rows * each.rank), (each.right, columns * each.rank)):
+            if not count <= entries[name].num_elements < count + CORRECTION_GROUP:
+                raise ValueError(f"header: {name} has {entries[name].num_elements} numbers where {count} belong")

@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Kind = Literal["int5", "int6", "int8", "float16", "float32"]
+Kind = Literal["int4", "int5", "int6", "int7", "int8", "float16", "float32"]
 
 
 def dequantize(q: Tensor, scale: Tensor) -> Tensor:

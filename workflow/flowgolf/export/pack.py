@@ -1,40 +1,37 @@
-"""Weights to artifact bytes. Each (tensor, bits, level) is quantised, grouped and compressed once, then remembered."""
+"""Weights to artifact bytes. Each tensor is quantised, grouped and coded once for each form, then remembered."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from flowgolf.export.codec import Codec
-from flowgolf.export.compress import at_level, level_pays, literals_only
-from flowgolf.export.container import PLANES, Header, Plane, Span, TensorEntry
-from flowgolf.export.dequantize import Kind
+from flowgolf.export import kinds, lqer, planes
+from flowgolf.export.codec import Coding
+from flowgolf.export.container import Correction, Header, Plane, Span, TensorEntry
+from flowgolf.export.correct import corrected
+from flowgolf.export.dequantize import Kind, as_rows
 from flowgolf.export.encode import encode, encoded_bytes
-from flowgolf.export.grouping import arrange, best_grouping, pack_classes, symbol_entropy_bytes
-from flowgolf.export.layout import Grouping, Symbols
-from flowgolf.export.plan import Plan, int5_layers
-from flowgolf.export.quantize import Quantised, kind_of, quantise
-from flowgolf.export.range_encode import range_compress
+from flowgolf.export.grouping import symbol_entropy_bytes
+from flowgolf.export.packed import Packed
+from flowgolf.export.plan import Plan
+from flowgolf.export.quantize import quantise
 from flowgolf.export.settings import ExportSettings
 from flowgolf.model.roles import Stored
 
-PLANE_LEVEL = 19  # planes are small: one level serves, and sizes then differ between levels by the weights alone
 
+class Item(NamedTuple):
+    """An entry of the file: a tensor, or a factor of a correction."""
 
-@dataclass(frozen=True)
-class Packed:
-    """A tensor at one width, ready for the coder."""
-
-    quantised: Quantised
-    symbols: Symbols
-    """uint8, q + 2**(bits - 1): (rows, columns)."""
-    grouping: Grouping
-    entropy_bytes: float
-    """Order-0 entropy of the symbols."""
+    name: str
+    kind: Kind
+    shape: list[int]
+    packed: Packed | None
+    """None where values are kept."""
 
 
 @dataclass(frozen=True)
@@ -45,56 +42,33 @@ class Shared:
     """As they stand in the file."""
     sha256: str
     """Of the integers of all quantised tensors."""
-
-
-def bits_of(kind: Kind) -> int:
-    """Bits of an integer kind."""
-    return int(kind.removeprefix("int"))
-
-
-def to_symbols(q: Tensor, bits: int) -> Symbols:
-    """Integers as non-negative bytes (rows, columns)."""
-    shifted = q.to(torch.int16) + 2 ** (bits - 1)
-    columns = q.shape[-1] if q.dim() else 1
-    symbols: Symbols = shifted.to(torch.uint8).reshape(-1, columns).numpy()
-    return symbols
-
-
-def byte_planes(values: np.ndarray) -> list[bytes]:
-    """Little-endian bytes of an array, all first bytes, then all second bytes, ..."""
-    width = values.dtype.itemsize
-    planes = values.astype(values.dtype.newbyteorder("<")).view(np.uint8).reshape(-1, width)
-    return [planes[:, index].tobytes() for index in range(width)]
-
-
-def store(plane: Plane, content: bytes) -> bytes:
-    """A plane as it stands in the file; classes fill their bits already."""
-    if plane == "classes":
-        return content
-    groups = [np.frombuffer(content, np.uint8)]
-    return min(literals_only(groups), at_level(groups, PLANE_LEVEL), key=len)
+    entropy_bytes: float
+    """Order-0 entropy of the integers of each tensor, of the bytes of scales and of float tensors."""
 
 
 @dataclass
 class Packer:
-    """The weights of one checkpoint, in every form that a plan or a level asks for."""
+    """The weights of one checkpoint, in every form that a plan or a coding asks for."""
 
     model: dict[str, Any]
     tensors: dict[str, Tensor]
     stored: dict[str, Stored]
     """How the model wants each tensor stored, and what it belongs to."""
     settings: ExportSettings
+    hessians: Mapping[str, Tensor] = field(default_factory=dict)
+    """Sums of x x^T over the inputs of tensors (columns, columns), where there was a calibration."""
     packed: dict[tuple[str, int], Packed] = field(default_factory=dict)
-    literals: dict[tuple[str, int], bytes] = field(default_factory=dict)
-    streams: dict[tuple[str, int, int | None], bytes] = field(default_factory=dict)
+    factors: dict[tuple[str, int], tuple[Packed, Packed]] = field(default_factory=dict)
+    corrected: dict[tuple[int, ...], list[Correction]] = field(default_factory=dict)
+    measured: dict[tuple[str, Kind, bool], float] = field(default_factory=dict)
     shared: dict[tuple[int, ...], Shared] = field(default_factory=dict)
 
     @cached_property
     def base_kinds(self) -> dict[str, Kind]:
-        """Storage of every tensor before any downgrade."""
-        limit = self.settings.passthrough_max_elements
+        """Storage of every tensor before any plan."""
         return {
-            name: kind_of(self.stored[name].storage, tensor.numel(), limit) for name, tensor in self.tensors.items()
+            name: kinds.kind_of(self.stored[name], tensor.numel(), self.settings)
+            for name, tensor in self.tensors.items()
         }
 
     @property
@@ -104,107 +78,166 @@ class Packer:
 
     def kinds(self, plan: Plan) -> dict[str, Kind]:
         """Storage of every tensor under a plan."""
-        int5 = set(int5_layers(plan))
-        return {
-            name: "int5" if kind == "int6" and self.stored[name].block in int5 else kind
-            for name, kind in self.base_kinds.items()
-        }
+        return {name: self.planned(name, kind, plan) for name, kind in self.base_kinds.items()}
+
+    def planned(self, name: str, kind: Kind, plan: Plan) -> Kind:
+        """Storage of a tensor under a plan, which decides about the matrices of blocks."""
+        known, matrix_bits = self.stored[name], self.settings.matrix_bits
+        if not kind.startswith("int") or known.storage != "block" or known.block is None:
+            return kind
+        return kinds.int_kind(kinds.planned_bits(kinds.bits_of(kind), plan[known.block], matrix_bits))
 
     def pack(self, name: str, bits: int) -> Packed:
-        """Quantised and grouped tensor; a scale beyond float16 is a ValueError."""
+        """Quantised and grouped tensor; a scale beyond float16 is a ValueError, as is what its clip cannot do."""
         if (name, bits) not in self.packed:
-            tensor = self.tensors[name]
-            quantised = quantise(tensor, bits, self.settings.scale_floor, self.settings.clip)
+            tensor, settings = self.tensors[name], self.settings
+            k = kinds.grid_of(self.stored[name], settings).k
+            hessian = self.hessians.get(name) if settings.gptq else None
+            try:
+                quantised = quantise(tensor, bits, settings.scale_floor, settings.clip, k, hessian)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
             if not quantised.scale.isfinite().all():
                 raise ValueError(f"{name}: a weight of {tensor.abs().max():.3g} is too large for a float16 scale")
-            symbols = to_symbols(quantised.q, bits)
-            grouping = best_grouping(symbols, 2 ** (bits - 1))
-            self.packed[name, bits] = Packed(quantised, symbols, grouping, symbol_entropy_bytes(symbols))
+            self.packed[name, bits] = Packed.of(quantised, bits)
         return self.packed[name, bits]
 
-    def stream(self, name: str, bits: int, level: int | None) -> bytes:
-        """Coded integers of a tensor; level None is the range coder."""
-        key = (name, bits, level)
-        if key not in self.streams:
-            packed = self.pack(name, bits)
-            groups = arrange(packed.symbols, packed.grouping)
-            if level is None:
-                self.streams[key] = range_compress(groups)
-            else:
-                self.streams[key] = self.zstd_stream(name, bits, level, groups)
-        return self.streams[key]
+    def corrections(self, plan: Plan) -> list[Correction]:
+        """Low-rank corrections: of the tensors whose quantising has the largest Frobenius norm of error."""
+        key = tuple(plan.values())
+        if key not in self.corrected:
+            rank, most = self.settings.lqer_rank, self.settings.lqer_tensors
+            self.corrected[key] = [
+                Correction(
+                    tensor=name,
+                    left=f"{name}:left",
+                    right=f"{name}:right",
+                    rank=min(rank, *as_rows(self.tensors[name]).shape),
+                )
+                for name in (self.by_error(plan)[:most] if rank else [])
+            ]
+        return self.corrected[key]
 
-    def zstd_stream(self, name: str, bits: int, level: int, groups: list[Symbols]) -> bytes:
-        """The smaller of literals only (coded once for all levels) and, where it promises to pay, `level`."""
-        if (name, bits) not in self.literals:
-            self.literals[name, bits] = literals_only(groups)
-        literal = self.literals[name, bits]
-        return min(literal, at_level(groups, level), key=len) if level_pays(groups, level) else literal
+    def by_error(self, plan: Plan) -> list[str]:
+        """Quantised tensors, those with the largest Frobenius norm of error first."""
+        errors = {
+            name: float(torch.linalg.vector_norm(self.tensors[name] - self.pack(name, kinds.bits_of(kind)).stored))
+            for name, kind in self.kinds(plan).items()
+            if kind.startswith("int")
+        }
+        return sorted(errors, key=lambda name: -errors[name])
 
-    def shared_planes(self, plan: Plan) -> Shared:
-        """Stored planes and hash of the integers under a plan."""
-        key = tuple(int5_layers(plan))
-        if key not in self.shared:
-            stored = {plane: store(plane, content) for plane, content in self.planes(plan).items()}
-            self.shared[key] = Shared(stored, self.symbols_sha256(plan))
-        return self.shared[key]
+    def correction(self, name: str, bits: int) -> tuple[Packed, Packed]:
+        """The factors of a tensor's correction."""
+        if (name, bits) not in self.factors:
+            error = as_rows(self.tensors[name] - self.pack(name, bits).stored)
+            left, right = lqer.correction(error, self.settings.lqer_rank, self.settings.lqer_form)
+            self.factors[name, bits] = Packed.of(left, lqer.FACTOR_BITS), Packed.of(right, lqer.FACTOR_BITS)
+        return self.factors[name, bits]
 
-    def contents(self, plan: Plan, level: int | None) -> tuple[Header, list[bytes]]:
-        """Header and payload of the artifact under a plan at a level."""
-        entries, pieces, position = [], [], 0
+    def factors_of(self, plan: Plan, name: str) -> tuple[Packed, ...]:
+        """The factors of a tensor's correction under a plan; none for a tensor without."""
+        if all(each.tensor != name for each in self.corrections(plan)):
+            return ()
+        return self.correction(name, kinds.bits_of(self.kinds(plan)[name]))
+
+    def read_back(self, plan: Plan, name: str) -> Tensor:
+        """The weights of a tensor as a reader gets them."""
+        kind, tensor = self.kinds(plan)[name], self.tensors[name]
+        if not kind.startswith("int"):
+            return tensor.half().float() if kind == "float16" else tensor
+        stored = self.pack(name, kinds.bits_of(kind)).stored
+        for each in self.corrections(plan):
+            if each.tensor == name:
+                left, right = self.factors_of(plan, name)
+                return corrected(stored, left.stored, right.stored, each.rank)
+        return stored
+
+    def output_errors(self, plan: Plan) -> dict[str, float]:
+        """For each quantised tensor with a Hessian H, of weights W and error E: tr(E H E^T) / tr(W H W^T).
+
+        That is the squared error of the layer's output on the calibration's inputs, against the squared output.
+        """
+        errors, corrected_names = {}, {each.tensor for each in self.corrections(plan)}
         for name, kind in self.kinds(plan).items():
-            entry = TensorEntry(name=name, kind=kind, shape=list(self.tensors[name].shape))
-            if kind.startswith("int"):
-                bits = bits_of(kind)
-                stream, grouping = self.stream(name, bits, level), self.pack(name, bits).grouping
+            if name in self.hessians and kind.startswith("int"):
+                key = (name, kind, name in corrected_names)
+                if key not in self.measured:
+                    stored = self.read_back(plan, name)
+                    self.measured[key] = output_error(self.tensors[name], stored, self.hessians[name])
+                errors[name] = self.measured[key]
+        return errors
+
+    def output_error(self, plan: Plan) -> float | None:
+        """Mean of the `output_errors`; None without any."""
+        errors = self.output_errors(plan).values()
+        return sum(errors) / len(errors) if errors else None
+
+    def items(self, plan: Plan) -> list[Item]:
+        """The entries of the file in order: all tensors, then the factors of corrections."""
+        found, known = [], self.kinds(plan)
+        for name, kind in known.items():
+            packed = self.pack(name, kinds.bits_of(kind)) if kind.startswith("int") else None
+            found.append(Item(name, kind, list(self.tensors[name].shape), packed))
+        factor_kind = kinds.int_kind(lqer.FACTOR_BITS)
+        for each in self.corrections(plan):
+            pair = self.correction(each.tensor, kinds.bits_of(known[each.tensor]))
+            for name, packed in zip((each.left, each.right), pair, strict=True):
+                found.append(Item(name, factor_kind, list(packed.symbols.shape), packed))
+        return found
+
+    def contents(self, plan: Plan, coding: Coding) -> tuple[Header, list[bytes]]:
+        """Header and payload of the artifact under a plan in a coding."""
+        entries, pieces, position = [], [], 0
+        for item in self.items(plan):
+            entry = TensorEntry(name=item.name, kind=item.kind, shape=item.shape)
+            if item.packed is not None:
+                stream, grouping = item.packed.stream(coding), item.packed.grouping
                 span = Span(offset=position, size=len(stream))
                 layout = {"span": span, "axis": grouping.axis, "classes": grouping.num_classes}
                 entry = entry.model_copy(update=layout)
                 pieces.append(stream)
                 position += len(stream)
             entries.append(entry)
-        spans, shared = {}, self.shared_planes(plan)
+        spans, shared = {}, self.shared_by(plan)
         for plane, stored in shared.planes.items():
             spans[plane] = Span(offset=position, size=len(stored))
             pieces.append(stored)
             position += len(stored)
-        codec: Codec = "range" if level is None else "zstd"
-        header = Header(codec=codec, model=self.model, tensors=entries, planes=spans, symbols_sha256=shared.sha256)
+        header = Header(
+            codec=coding.codec, model=self.model, tensors=entries, planes=spans, symbols_sha256=shared.sha256,
+            corrections=self.corrections(plan),
+        )  # fmt: skip
         return header, pieces
 
-    def file_bytes(self, plan: Plan, level: int | None) -> bytes:
-        """The artifact under a plan at a level."""
-        return encode(*self.contents(plan, level))
+    def file_bytes(self, plan: Plan, coding: Coding) -> bytes:
+        """The artifact under a plan in a coding."""
+        return encode(*self.contents(plan, coding))
 
-    def size_bytes(self, plan: Plan, level: int | None) -> int:
-        """Size of the artifact under a plan at a level."""
-        header, pieces = self.contents(plan, level)
+    def size_bytes(self, plan: Plan, coding: Coding) -> int:
+        """Size of the artifact under a plan in a coding."""
+        header, pieces = self.contents(plan, coding)
         return encoded_bytes(header, pieces)
 
-    def integer_tensors(self, plan: Plan) -> list[Packed]:
-        """Packed integer tensors in the order of the file."""
-        return [self.pack(name, bits_of(kind)) for name, kind in self.kinds(plan).items() if kind.startswith("int")]
+    def shared_by(self, plan: Plan) -> Shared:
+        """Stored planes, hash of the integers and entropy under a plan."""
+        key = tuple(plan.values())
+        if key not in self.shared:
+            integers, digest = [item.packed for item in self.items(plan) if item.packed is not None], hashlib.sha256()
+            for packed in integers:
+                digest.update(packed.symbols.tobytes())
+            contents = planes.planes(integers, *(self.kept_values(kind) for kind in (torch.float16, torch.float32)))
+            entropy = sum(packed.entropy_bytes for packed in integers)
+            for plane, content in contents.items():
+                entropy += symbol_entropy_bytes(np.frombuffer(content, np.uint8)) if plane != "classes" else 0
+            stored = {plane: planes.store(plane, content) for plane, content in contents.items()}
+            self.shared[key] = Shared(stored, digest.hexdigest(), entropy)
+        return self.shared[key]
 
-    def symbols_sha256(self, plan: Plan) -> str:
-        """Hash of the integers of all quantised tensors, in order."""
-        digest = hashlib.sha256()
-        for packed in self.integer_tensors(plan):
-            digest.update(packed.symbols.tobytes())
-        return digest.hexdigest()
-
-    def planes(self, plan: Plan) -> dict[Plane, bytes]:
-        """Everything that is shared between tensors: classes of lines, bytes of scales, bytes of float tensors."""
-        integers = self.integer_tensors(plan)
-        scales = [packed.quantised.scale.numpy() for packed in integers]
-        halves = [self.float_values(name, torch.float16) for name, kind in self.base_kinds.items() if kind == "float16"]
-        floats = [self.float_values(name, torch.float32) for name, kind in self.base_kinds.items() if kind == "float32"]
-        contents = [
-            pack_classes([packed.grouping for packed in integers]),
-            *byte_planes(np.concatenate([np.empty(0, np.float16), *scales])),
-            *byte_planes(np.concatenate([np.empty(0, np.float16), *halves])),
-            b"".join(byte_planes(np.concatenate([np.empty(0, np.float32), *floats]))),
-        ]
-        return dict(zip(PLANES, contents, strict=True))
+    def kept_values(self, dtype: torch.dtype) -> list[np.ndarray]:
+        """Flat values of the tensors kept in float16 or float32."""
+        kind = str(dtype).removeprefix("torch.")
+        return [self.float_values(name, dtype) for name, each in self.base_kinds.items() if each == kind]
 
     def float_values(self, name: str, dtype: torch.dtype) -> np.ndarray:
         """Flat values of a tensor that is not quantised; one too large for float16 is a ValueError."""
@@ -213,8 +246,9 @@ class Packer:
             raise ValueError(f"{name}: a value of {self.tensors[name].abs().max():.3g} is too large for float16")
         return values.numpy()
 
-    def entropy_bytes(self, plan: Plan) -> float:
-        """Order-0 entropy of the integers of each tensor, of the bytes of scales and of float tensors."""
-        planes = [content for plane, content in self.planes(plan).items() if plane != "classes"]
-        shared = sum(symbol_entropy_bytes(np.frombuffer(content, np.uint8)) for content in planes)
-        return shared + sum(packed.entropy_bytes for packed in self.integer_tensors(plan))
+
+def output_error(weight: Tensor, stored: Tensor, hessian: Tensor) -> float:
+    """Squared error of the output of `stored` (rows, columns) against the squared output of `weight`."""
+    error, rows = as_rows(weight - stored), as_rows(weight)
+    whole = float(((rows @ hessian) * rows).sum(dtype=torch.float64))
+    return float(((error @ hessian) * error).sum(dtype=torch.float64)) / whole if whole else 0.0

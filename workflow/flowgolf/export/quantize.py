@@ -1,12 +1,12 @@
-"""From float weights to small integers and back, row by row (docs/spec/export.md, X2 to X6)."""
+"""From float weights to small integers, row by row (docs/spec/export.md, X3 to X6, X14 and X15)."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from flowgolf.export.dequantize import Kind, as_rows, dequantize
-from flowgolf.model.roles import Storage
+from flowgolf.export.dequantize import as_rows, dequantize
+from flowgolf.export.gptq import gptq
 
 INT8_CLIP_QUANTILE = 0.9999984  # docs/spec/export.md, X4: the clip of int8 rows
 SEARCH_QUANTILES = (0.999, 0.9995, 0.9999, 0.99999, 1.0)  # "GPTQ-lite": clips tried for each row
@@ -25,29 +25,52 @@ class Quantised:
     """float32, one per row: largest magnitude that the grid was made for."""
 
 
-def kind_of(storage: Storage, num_elements: int, passthrough_max_elements: int) -> Kind:
-    """How a tensor is stored before any downgrade: float16 and float32 keep values, int6 and int8 quantise rows."""
-    if num_elements <= passthrough_max_elements:
-        return "float16"
-    kinds: dict[Storage, Kind] = {"control": "float32", "block": "int6", "int8": "int8"}
-    return kinds[storage]
+def quantise(
+    weight: Tensor,
+    bits: int,
+    scale_floor: bool = True,
+    clip: str = "max",
+    k: float | None = None,
+    hessian: Tensor | None = None,
+) -> Quantised:
+    """Quantise each row of `weight` (last dimension) to `bits`, 4 to 8.
 
-
-def quantise(weight: Tensor, bits: int, scale_floor: bool = True, clip: str = "max") -> Quantised:
-    """Quantise each row of `weight` (last dimension) to `bits`; int8 always clips at its quantile."""
+    `k` is the clip of `spread` in standard deviations. A `hessian` (columns, columns) of the inputs lets GPTQ choose
+    the integers; the scales are the same.
+    """
     rows = as_rows(weight)
-    if bits == 8:
+    if clip == "spread":
+        assert k is not None
+        q, scale, limits = spread_rows(rows, bits, k)
+    elif bits == 8:
         q, scale, limits = int8_rows(rows, scale_floor)
     elif clip == "search":
         q, scale, limits = searched_rows(rows, bits, scale_floor)
     else:
         limits = rows.abs().amax(dim=1)
         q, scale = grid_rows(rows, limits, bits, scale_floor)
+    if hessian is not None:  # a row of the smallest scale is all but zero, and GPTQ would fill it up
+        q = gptq(rows, scale, bits, hessian).where(scale[:, None] > SMALLEST_HALF, q)
     return Quantised(q.view(weight.shape), scale, limits)
 
 
+def spread_rows(rows: Tensor, bits: int, k: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Clip at `k` standard deviations of the row; a row whose scale is 0 in float16 is stored as zeros.
+
+    Such a row gets the smallest scale that there is, which a reader takes. ValueError for rows of one weight.
+    """
+    if rows.shape[1] < 2:
+        raise ValueError("clip `spread` needs rows of two weights or more, one weight has no spread")
+    largest = 2 ** (bits - 1) - 1
+    scale = (k * rows.std(dim=1) / largest).half()
+    zero = scale == 0
+    scale = scale.masked_fill(zero, SMALLEST_HALF)
+    q = (rows / scale.float()[:, None]).round().clamp(-largest, largest).masked_fill(zero[:, None], 0)
+    return q.to(torch.int8), scale, scale.float() * largest
+
+
 def grid_rows(rows: Tensor, limits: Tensor, bits: int, scale_floor: bool) -> tuple[Tensor, Tensor]:
-    """int5/int6: divide by the scale as float16 holds it, then round half to even."""
+    """Fewer than 8 bits: divide by the scale as float16 holds it, then round half to even."""
     largest = 2 ** (bits - 1) - 1
     scale = (limits / largest).clamp_min(least_scale(largest, scale_floor)).half()
     q = (rows / scale.float()[:, None]).round().clamp(-largest - 1, largest)
@@ -64,7 +87,7 @@ def int8_rows(rows: Tensor, scale_floor: bool) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def searched_rows(rows: Tensor, bits: int, scale_floor: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """int5/int6 with, for each row, the clip of SEARCH_QUANTILES that leaves the least squared error."""
+    """Fewer than 8 bits with, for each row, the clip of SEARCH_QUANTILES that leaves the least squared error."""
     ordered = rows.abs().sort(dim=1).values
     best_error = torch.full((len(rows),), torch.inf, dtype=torch.float64)
     q, scale = torch.zeros_like(rows, dtype=torch.int8), torch.zeros(len(rows), dtype=torch.float16)

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from flowgolf.export import container
-from flowgolf.export.codec import Codec, zstd_decompress
+from flowgolf.export.codec import Codec, brotli_decompress, zstd_decompress
 from flowgolf.export.container import Header, Plane, Span, TensorEntry
+from flowgolf.export.correct import with_corrections
 from flowgolf.export.dequantize import Kind, dequantize
 from flowgolf.export.layout import Grouping, Symbols, restore, unpack_classes
 from flowgolf.export.range_coder import range_decompress
@@ -25,7 +26,7 @@ class Artifact:
     model: dict[str, Any]
     """Settings of the model."""
     tensors: dict[str, Tensor]
-    """float32 weights."""
+    """float32 weights, corrections added."""
     sha256: str
     """Of the file."""
     codec: Codec
@@ -53,8 +54,9 @@ def unpack(header: Header, payload: memoryview, sha256: str) -> Artifact:
         tensors[entry.name] = dequantize(to_integers(symbols, entry), torch.from_numpy(row_scales))
     if digest.hexdigest() != header.symbols_sha256:
         raise ValueError("the decoded integers differ from those that were stored")
-    ordered = {entry.name: tensors[entry.name] for entry in header.tensors}
-    return Artifact(header.model, ordered, sha256, header.codec, {entry.name: entry.kind for entry in header.tensors})
+    ordered = with_corrections(header.corrections, {entry.name: tensors[entry.name] for entry in header.tensors})
+    kinds = {entry.name: entry.kind for entry in header.tensors if entry.name in ordered}
+    return Artifact(header.model, ordered, sha256, header.codec, kinds)
 
 
 def piece(payload: memoryview, span: Span) -> memoryview:
@@ -69,6 +71,8 @@ def read_symbols(entry: TensorEntry, payload: memoryview, grouping: Grouping, co
     try:
         if codec == "zstd":
             flat = zstd_decompress(data, rows * columns)
+        elif codec == "brotli":
+            flat = brotli_decompress(data, rows * columns)
         else:
             line_size = columns if grouping.axis == 0 else rows
             flat = range_decompress(data, [lines * line_size for lines in grouping.group_lines()])
