@@ -27,7 +27,7 @@ from flowgolf.study.jobs import timed, watched
 from flowgolf.study.layout import Layout
 from flowgolf.study.manifest import manifest
 from flowgolf.study.ownership import claim, foreign_library, foreign_results
-from flowgolf.study.stages import STAGES
+from flowgolf.study.stages import STAGES, calibrates
 from flowgolf.study.study import Run, Study
 from flowgolf.submission.one_file import bundle
 

@@ -129,8 +129,11 @@ def test_a_source_reads_the_same_under_every_version_of_python():
     )
 
 
+FURTHER = ("import_checkpoint", "merge_sliding", "calibrated_export")
+
+
 def scripts_of_stages():
-    return [provenance.WORKFLOW / "scripts" / f"{name}.py" for name in (*STAGES, "import_checkpoint", "merge_sliding")]
+    return [provenance.WORKFLOW / "scripts" / f"{name}.py" for name in (*STAGES, *FURTHER)]
 
 
 def test_a_later_stage_is_not_part_of_an_earlier_one():
@@ -141,6 +144,8 @@ def test_a_later_stage_is_not_part_of_an_earlier_one():
     assert {"train", "model", "data"} <= rooms["train"]
     assert not {"evaluate", "export", "report", "watch", "study", "submission"} & rooms["train"]
     assert not {"evaluate", "train", "report", "watch", "study", "submission"} & rooms["export"]
+    assert not {"evaluate", "train", "report", "watch", "study", "submission"} & rooms["calibrated_export"]
+    assert "data" not in rooms["export"]
     assert not {"train", "report", "watch", "study", "submission"} & (rooms["sliding"] | rooms["legal_ttt"])
     assert "running" not in set().union(*rooms.values())
 

@@ -41,6 +41,23 @@ def test_an_evaluation_has_the_parts_alone_and_an_export_nothing(modules):
     assert modules("export", "base") == ()
 
 
+def test_an_export_that_calibrates_runs_the_model_by_a_script_of_its_own(modules, config):
+    plain = Expected(Study(config), lambda: 0)
+    assert plain.script("export", "base").stem == "export"
+    assert modules("export", "base", export={"calibration_batches": 2}) == BASE
+    calibrated = Expected(Study(config), lambda: 0)
+    assert calibrated.script("export", "base").stem == "calibrated_export"
+    assert calibrated.label("export", "base") != plain.label("export", "base")
+    assert calibrated.label("train", "base") == plain.label("train", "base")
+
+
+def test_settings_that_came_later_do_not_identify_an_export_that_has_none_of_them(config):
+    identified = Expected(Study(config), lambda: 0).identity("export", "base")["export"]
+    assert identified.keys() == {
+        "cap_bytes", "code_bytes", "passthrough_max_elements", "levels", "scale_floor", "clip", "codec", "plan",
+    }  # fmt: skip
+
+
 def test_an_imported_checkpoint_has_no_optimiser(modules, config):
     config["imports"] = {"imported": {"checkpoint": "model.pt", "seed": 7, "model": {"smear": False}}}
     assert modules("train", "imported") == (f"{PARTS}bigram", f"{PARTS}gated_attention")

@@ -52,7 +52,7 @@ def test_a_state_belongs_to_what_is_to_be_made(layout):
     assert one.startswith("results/quick/state/train/nfm/seed42-")
 
 
-def test_jobs_are_those_of_the_rules(layout):
+def test_jobs_are_those_of_the_rules(layout, config):
     assert list(jobs(layout, "sliding", Run("split", 42))) == [
         Job("sliding_part", Run("split", 42), part) for part in range(3)
     ]
@@ -60,6 +60,9 @@ def test_jobs_are_those_of_the_rules(layout):
     assert imported.log("results/quick") == "results/quick/logs/import_checkpoint/imported/seed42.log"
     (shared,) = jobs(layout, "export", Run(POINT, 42))
     assert shared.queue_name == "rule_export_wildcards_nfm_42"
+    config["variants"]["nfm"]["export"] = {"calibration_batches": 1}
+    (calibrated,) = jobs(Layout(Study(config)), "export", Run("nfm", 42))
+    assert calibrated.log("r") == "r/logs/calibrated_export/nfm/seed42.log"
     (part, *_) = jobs(layout, "sliding", Run("split", 42))
     assert part.queue_name == "rule_sliding_part_wildcards_split_42_0"
     assert part.log("r") == "r/logs/sliding_part/split/seed42.0.log"

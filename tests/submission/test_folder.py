@@ -87,6 +87,14 @@ def test_every_rule_of_an_evaluation_has_a_flag(submittable: Any) -> None:
     assert record["compliance"] == dict.fromkeys({*FLAGS.values(), *others, *LIMITS}, True)
 
 
+def test_the_seconds_of_a_calibration_count_as_training(submittable: Any) -> None:
+    submittable.change(1337, "export", calibration={"shards": ["a"], "seconds": 5.5})
+    submit(submittable)
+    record = json.loads((submittable.arguments["folder"] / "submission.json").read_text())
+    assert record["training_seconds"] == record["seed_results"]["1337"]["training_seconds"] == 65.5
+    assert record["seed_results"]["42"]["training_seconds"] == 60.0
+
+
 @pytest.mark.parametrize("evaluation", ["sliding", "legal_ttt"])
 @pytest.mark.parametrize("rule", FLAGS)
 def test_planted_violation_a_rule_that_no_check_answers_for(submittable: Any, rule: int, evaluation: str) -> None:
@@ -104,6 +112,10 @@ PLANTS: dict[str, tuple[str, dict[str, Any], str]] = {
         "export", {"bytes_code": 115_032}, r"rule 11: the export counted 115032 bytes of code, and train_gpt.py has",
     ),
     "more than the cap": ("export", {"cap_bytes": 9}, r"rule 11: weights and code are \d+ bytes, \d+ more than"),
+    "calibrated on a shard that is not the training's": (
+        "export", {"calibration": {"shards": ["a", "9" * 64], "seconds": 5.0}},
+        "rule 7: the export was calibrated on a shard that is none of the training's, SHA-256 999",
+    ),
     "a part of the validation set": ("sliding", {"partial": True}, "rule 8: sliding scored a part of the validation"),
     "another artifact scored": ("legal_ttt", {"artifact_sha256": "f" * 64}, "rule 6: legal_ttt.json is of artifact ff"),
     "checks of another artifact": ("sliding_checks", {"artifact_sha256": "f" * 64}, "rule 6: its checks.json is of"),

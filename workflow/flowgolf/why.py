@@ -15,7 +15,7 @@ from flowgolf.study.errors import nearest_key, read_yaml
 from flowgolf.study.expected import Expected
 from flowgolf.study.extends import whole
 from flowgolf.study.layout import Layout
-from flowgolf.study.stages import MADE_FROM, STAGES
+from flowgolf.study.stages import MADE_FROM, STAGES, calibrates
 from flowgolf.study.study import Run, Study
 from flowgolf.submission.one_file import bundle
 
@@ -106,7 +106,9 @@ def changed_code(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[
 
 def inputs_of(layout: Layout, stage: str, run: Run) -> dict[str, str]:
     """Name -> path of what a stage of a run reads, under the names of its rule."""
-    study, paths = layout.study, {} if stage == "export" else {"data": layout.data}
+    study = layout.study
+    reads_data = stage != "export" or calibrates(study.variants[run.variant])
+    paths = {"data": layout.data} if reads_data else {}
     paths |= {name: layout.path(upstream, output, run) for name, (upstream, output) in STAGES[stage].takes.items()}
     imported = study.settings.imports.get(run.variant)
     if stage == "train" and imported:

@@ -8,7 +8,7 @@ from typing import Any
 from flowgolf import provenance
 from flowgolf.model import registry as parts
 from flowgolf.study.runtime import runtime
-from flowgolf.study.stages import STAGES
+from flowgolf.study.stages import CALIBRATED_EXPORT, STAGES, calibrates
 from flowgolf.study.study import Study
 from flowgolf.train import registry as optimisers
 
@@ -39,14 +39,20 @@ class Expected:
 
     def script(self, stage: str, variant: str) -> Path:
         """The script whose code makes the result; several jobs that share a stage run the code of the whole."""
-        imported = stage == "train" and variant in self.study.settings.imports
-        return provenance.WORKFLOW / "scripts" / f"{'import_checkpoint' if imported else stage}.py"
+        name = stage
+        if stage == "train" and variant in self.study.settings.imports:
+            name = "import_checkpoint"
+        elif stage == "export" and calibrates(self.study.variants[variant]):
+            name = CALIBRATED_EXPORT
+        return provenance.WORKFLOW / "scripts" / f"{name}.py"
 
     def modules(self, stage: str, variant: str) -> tuple[str, ...]:
         """Modules that the stage runs without an import statement that names them: parts of the model, optimisers."""
         run = self.study.variants[variant]
-        names = [parts.module_name(key) for key in parts.switched_on(run.model) if STAGES[stage].runs_model]
-        if self.script(stage, variant).stem == "train":
+        script = self.script(stage, variant).stem
+        runs_model = STAGES[stage].runs_model or script == CALIBRATED_EXPORT
+        names = [parts.module_name(key) for key in parts.switched_on(run.model) if runs_model]
+        if script == "train":
             names += [optimisers.module_name(name) for name in optimisers.switched_on(run.train)]
         return tuple(names)
 

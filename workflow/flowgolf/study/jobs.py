@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from flowgolf.study.layout import Layout
 from flowgolf.study.manifest import Expected, manifest
-from flowgolf.study.stages import STAGES
+from flowgolf.study.stages import CALIBRATED_EXPORT, STAGES, calibrates
 from flowgolf.study.study import Run
 
 
@@ -37,6 +37,8 @@ def jobs(layout: Layout, stage: str, run: Run) -> Iterator[Job]:
     shards = study.variants[owner.variant].evaluate.sliding.shards
     if stage == "train" and owner.variant in study.settings.imports:
         yield Job("import_checkpoint", owner, None)
+    elif stage == "export" and calibrates(study.variants[owner.variant]):
+        yield Job(CALIBRATED_EXPORT, owner, None)
     elif stage == "sliding" and shards > 1:
         yield from (Job("sliding_part", owner, part) for part in range(shards))
     else:

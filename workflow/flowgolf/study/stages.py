@@ -31,7 +31,7 @@ class Stage:
     execution: tuple[str, ...] = ()
     """Keys of its blocks that say how it is computed, not what: changing them reruns nothing."""
     runs_model: bool = True
-    """Whether the code of the model's parts is part of its own."""
+    """Whether the code of the model's parts is part of its own; an export that calibrates runs them too."""
     seeded: bool = False
     """Whether the seed is an input of its own; elsewhere it only chooses the upstream result."""
     resumes: bool = False
@@ -43,6 +43,13 @@ def without_execution(blocks: Mapping[str, Mapping[str, Any]], execution: tuple[
     return {name: {key: each for key, each in block.items() if key not in execution} for name, block in blocks.items()}
 
 
+def calibrates(run: RunSettings) -> bool:
+    """Whether an export looks at training data, which takes the model and its parts, and a rule of its own."""
+    return run.export.calibration_batches > 0
+
+
+CALIBRATED_EXPORT = "calibrated_export"
+"""Rule and script of such an export."""
 STAGES: Mapping[str, Stage] = {
     stage.name: stage
     for stage in (

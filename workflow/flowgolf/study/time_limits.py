@@ -24,6 +24,14 @@ def train_minutes(run: RunSettings) -> int:
     return round(MARGIN_MINUTES + seconds / 60)
 
 
+def export_minutes(run: RunSettings) -> int:
+    """Time limit of an export with a calibration, minutes: forward passes, then GPTQ on the CPU, a second a million."""
+    settings = run.export
+    tokens = settings.calibration_batches * settings.calibration_rows * run.model.seq_len
+    seconds = 2 * parameters(run) * tokens / DEVICE_FLOPS + 2 * parameters(run) / 1e6
+    return round(MARGIN_MINUTES + seconds / 60)
+
+
 def sliding_minutes(run: RunSettings) -> int:
     """Time limit of a sliding-window evaluation, minutes; its parts are as many jobs."""
     settings = run.evaluate.sliding

@@ -69,6 +69,11 @@ class SeedRecords:
         return {"sliding": self.sliding, "legal_ttt": self.legal_ttt}
 
     @property
+    def training_seconds(self) -> float:
+        """Of the steps, and of the calibration that an export did on training data."""
+        return float(self.train["elapsed_seconds"] + self.export.get("calibration", {}).get("seconds", 0))
+
+    @property
     def stages(self) -> dict[str, dict[str, Any]]:
         """The record of each stage."""
         return {"train": self.train, "export": self.export, **self.results}
@@ -85,6 +90,7 @@ def compliance(
     for run in runs:
         for name in EVALUATIONS:
             check_evaluation(run, name)
+        check_calibration(run)
         check_size(run, code_bytes)
         check_settings(run, runs[0])
         if limits is not None:
@@ -137,6 +143,16 @@ def check_evaluation(run: SeedRecords, name: str) -> None:
         raise NotFitError(
             f"seed {run.seed}: rule 19: {name} compared validation with other training shards than those of run.json"
         )
+
+
+def check_calibration(run: SeedRecords) -> None:
+    """Rule 7: what an export was calibrated on are shards of the training."""
+    for digest in run.export.get("calibration", {}).get("shards", []):
+        if digest not in run.train["training_shards"]:
+            raise NotFitError(
+                f"seed {run.seed}: rule 7: the export was calibrated on a shard that is none of the training's, "
+                f"SHA-256 {digest}"
+            )
 
 
 def check_size(run: SeedRecords, code_bytes: int) -> None:

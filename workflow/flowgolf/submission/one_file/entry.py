@@ -22,6 +22,7 @@ from flowgolf.evaluate.legal_ttt import identity, run_to_end
 from flowgolf.evaluate.score_first import ScoreFirst
 from flowgolf.evaluate.settings import EvaluateSettings
 from flowgolf.export.artifact import export
+from flowgolf.export.calibrate import calibrate
 from flowgolf.export.settings import ExportSettings
 from flowgolf.files import sha256, write_json
 from flowgolf.model.settings import ModelSettings
@@ -145,6 +146,7 @@ def train_and_export(settings: Mapping[str, Any], folder: str, seed: int, progra
         state_dir=STATE / "train",
         command=(program, RANK),
     )
-    counted = {**settings["export"], "code_bytes": Path(program).stat().st_size}
-    record = export("model.pt", ExportSettings.model_validate(counted), "artifact.bin", "export.json")
+    chosen = ExportSettings.model_validate({**settings["export"], "code_bytes": Path(program).stat().st_size})
+    calibration = calibrate("model.pt", "data.json", chosen) if chosen.calibration_batches else None
+    record = export("model.pt", chosen, "artifact.bin", "export.json", calibration=calibration)
     print(json.dumps({key: record[key] for key in ("bytes_weights", "bytes_code", "bytes_total", "artifact_sha256")}))
