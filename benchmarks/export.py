@@ -1,6 +1,7 @@
 """Export at full size: seconds, bytes, distance from the entropy, against torch.save + zstd-16 of the same integers.
 
-    python benchmarks/export.py [--tensors] [--weights normal trained] [--codecs zstd range] [--cap 16000000]
+    python benchmarks/export.py [--tensors] [--weights normal trained] [--codecs zstd range brotli] [--cap 16000000]
+    python benchmarks/export.py --gptq
 
 Weights have the names and shapes of the published model (11 blocks of 512 with the flow matcher). Two kinds:
 
@@ -9,6 +10,9 @@ Weights have the names and shapes of the published model (11 blocks of 512 with 
   each column (sd 0.15), and one weight in 10,000 four times as large. The common factor is set so that the reference
   has about the size that the published run printed for all int6 at level 16 (16,242,245 bytes). The largest weight
   of a row is then between 0.4 and 3.2 in 98 rows of 100, so the scale floor acts on part of them.
+
+--gptq times GPTQ alone on the matrices of the record of 9 April (11 blocks of 512 with an MLP of 2,048, an embedding of
+8,192: 35.9 million weights), with Hessians of made-up inputs that hang together, on one thread and the CPU.
 """
 
 import argparse
@@ -23,9 +27,11 @@ import zstandard
 from torch import Tensor
 
 from flowgolf.export.artifact import export
+from flowgolf.export.dequantize import dequantize
 from flowgolf.export.kinds import bits_of
-from flowgolf.export.pack import Packer
+from flowgolf.export.pack import Packer, output_error
 from flowgolf.export.plan import Plan
+from flowgolf.export.quantize import quantise
 from flowgolf.export.settings import ExportSettings
 from flowgolf.export.unpack import load
 from flowgolf.model import weights_file
@@ -153,15 +159,49 @@ def measure(kind: str, codec: str, cap_bytes: int, show_tensors: bool) -> None:
             )
 
 
+def record_shapes() -> dict[str, tuple[int, int, int]]:
+    """Matrices of the record: rows, columns, bits."""
+    named = {"tok_emb.weight": (8192, DIM, 8)}
+    for block in range(LAYERS):
+        matrices = {"c_q": (DIM, DIM), "c_k": (KV_DIM, DIM), "c_v": (KV_DIM, DIM), "proj": (DIM, DIM),
+                    "fc": (2048, DIM), "mlp.proj": (DIM, 2048)}  # fmt: skip
+        named |= {f"blocks.{block}.{name}": (*shape, 6) for name, shape in matrices.items()}
+    return named
+
+
+def measure_gptq() -> None:
+    """Time GPTQ on the record's matrices, and print what it gains over rounding."""
+    generator, spent, errors, count = torch.Generator().manual_seed(0), 0.0, [], 0
+    for rows, columns, bits in record_shapes().values():
+        weight = trained((rows, columns), generator).mul(SPREAD["trained"])
+        inputs = torch.randn(4 * columns, columns // 4, generator=generator) @ torch.randn(columns // 4, columns)
+        inputs += torch.randn(inputs.shape, generator=generator)
+        hessian, k = inputs.T @ inputs, 20.0 if bits == 8 else 12.85
+        nearest = quantise(weight, bits, clip="spread", k=k)
+        began = time.perf_counter()
+        chosen = quantise(weight, bits, clip="spread", k=k, hessian=hessian)
+        spent, count = spent + time.perf_counter() - began, count + weight.numel()
+        stored = [dequantize(each.q, each.scale) for each in (nearest, chosen)]
+        errors.append([output_error(weight, each, hessian) for each in stored])
+    rounded, gptq = (sum(each) / len(errors) for each in zip(*errors, strict=True))
+    print(f"GPTQ of {count:,} weights: {spent:.1f} s; output error {gptq:.2e}, by rounding {rounded:.2e}")
+
+
 def main() -> None:
     """Read the arguments and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tensors", action="store_true", help="a line for each tensor too")
     parser.add_argument("--weights", nargs="+", default=["normal", "trained"], choices=list(SPREAD))
-    parser.add_argument("--codecs", nargs="+", default=["zstd", "range"], choices=["zstd", "range"])
+    parser.add_argument(
+        "--codecs", nargs="+", default=["zstd", "range"], choices=["zstd", "range", "brotli", "smallest"]
+    )
     parser.add_argument("--cap", type=int, default=10**9, help="bytes; a tight cap makes the search downgrade")
+    parser.add_argument("--gptq", action="store_true", help="time GPTQ alone on the record's matrices")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    if arguments.gptq:
+        measure_gptq()
+        return
     assert sum(math.prod(shape) for shape in shapes().values()) == 27_530_952
     for kind in arguments.weights:
         for codec in arguments.codecs:

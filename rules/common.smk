@@ -90,10 +90,10 @@ def code(name):
 
 
 @cache
-def code_bytes():
+def code_bytes(wrapped):
     """Size of the generated train_gpt.py: what counts as code where a study does not say otherwise."""
     try:
-        return bundle.size_bytes()
+        return bundle.size_bytes(wrapped)
     except ValueError as error:
         problem = f"export.code_bytes: null counts the generated train_gpt.py, which cannot be made: {error}"
         raise WorkflowError(problem) from None

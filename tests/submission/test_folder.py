@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from flowgolf.evaluate.verify import RULES
-from flowgolf.submission.folder import submission_folder
+from flowgolf.submission.folder import READABLE, submission_folder
 from flowgolf.submission.one_file import bundle
+from flowgolf.submission.one_file.wrapper import unwrapped
 from flowgolf.submission.seeds import FLAGS, LIMITS, NotFitError
 
 BPB = [1.15 + 42 / 1e5, 1.15 + 1337 / 1e5]
@@ -85,6 +86,19 @@ def test_every_rule_of_an_evaluation_has_a_flag(submittable: Any) -> None:
     record = json.loads((submit(submittable) / "submission.json").read_text())
     others = {"size_within_the_cap", "settings_equal_across_seeds", "evaluated_in_one_run"}
     assert record["compliance"] == dict.fromkeys({*FLAGS.values(), *others, *LIMITS}, True)
+
+
+def test_a_wrapper_lies_beside_the_readable_file_that_it_unpacks_to(submittable: Any) -> None:
+    export = submittable.settings.export.model_copy(update={"code_wrapper": True})
+    submittable.settings = submittable.settings.model_copy(update={"export": export})
+    size = bundle.size_bytes(in_wrapper=True)
+    for seed in (42, 1337):
+        submittable.change(seed, "export", bytes_code=size, bytes_total=10 + size)
+    submit(submittable)
+    folder = submittable.arguments["folder"]
+    program = (folder / "train_gpt.py").read_text()
+    assert (folder / "train_gpt.py").stat().st_size == size
+    assert unwrapped(program) == (folder / READABLE).read_text()
 
 
 def test_the_seconds_of_a_calibration_count_as_training(submittable: Any) -> None:

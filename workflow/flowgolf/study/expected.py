@@ -16,8 +16,8 @@ from flowgolf.train import registry as optimisers
 class Expected:
     """Settings and code of each stage of each variant, as they are now; computed once a process."""
 
-    def __init__(self, study: Study, code_bytes: Callable[[], int]) -> None:
-        """`code_bytes` gives the size of the generated train_gpt.py, for exports that leave `code_bytes` open."""
+    def __init__(self, study: Study, code_bytes: Callable[[bool], int]) -> None:
+        """`code_bytes` gives the size of the generated train_gpt.py, in its wrapper or not, where it is left open."""
         self.study, self.code_bytes = study, code_bytes
         self.versions = runtime(study.settings.equal_versions)
         self.label = cache(self._label)
@@ -34,7 +34,7 @@ class Expected:
     def _counted(self, stage: str, blocks: dict[str, Any]) -> dict[str, Any]:
         """The same with the size of the code spelt out: another size leaves another room for the weights."""
         if stage == "export" and blocks["export"]["code_bytes"] is None:
-            blocks["export"]["code_bytes"] = self.code_bytes()
+            blocks["export"]["code_bytes"] = self.code_bytes(blocks["export"].get("code_wrapper", False))
         return blocks
 
     def script(self, stage: str, variant: str) -> Path:

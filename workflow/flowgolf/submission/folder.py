@@ -13,6 +13,8 @@ from flowgolf.submission.pages import log, readme
 from flowgolf.submission.record import check_schema, submission_record
 from flowgolf.submission.seeds import NotFitError, SeedRecords, compliance
 
+READABLE = "train_gpt_readable.py"
+
 
 def submission_folder(
     variant: str,
@@ -28,6 +30,8 @@ def submission_folder(
 ) -> None:
     """Write README.md, submission.json, artifact.bin, train_gpt.py and train_seed<seed>.log for every seed.
 
+    Beside a train_gpt.py in its wrapper lies READABLE, the same file as it unpacks.
+
     `records` has for each seed the paths of its records, `train_csv` and `legal_ttt_csv` among them. ValueError when
     a rule of docs/spec/legality.md is not shown for every seed, and for figures that the schema refuses.
     """
@@ -37,7 +41,8 @@ def submission_folder(
         seeds_told = ", ".join(map(str, dirty))
         print(f"submission {variant}: nobody can check out the code of seeds {seeds_told} (-dirty)", file=sys.stderr)
     primary = runs[list(seeds).index(primary_seed)]
-    code = bundle.train_gpt({"variant": variant, **run_settings(settings, primary)})
+    files = code_files({"variant": variant, **run_settings(settings, primary)}, settings.export.code_wrapper)
+    code = files["train_gpt.py"]
     flags = compliance(runs, len(code.encode()), limits)
     if sha256(artifact_path) != primary.export["artifact_sha256"]:
         raise NotFitError(
@@ -47,13 +52,23 @@ def submission_folder(
     check_schema(record, schema_path)
     with replacing(folder / "artifact.bin") as temporary:
         shutil.copyfile(artifact_path, temporary)
-    texts = {"train_gpt.py": code, "README.md": readme(record, primary)}
+    texts = {**files, "README.md": readme(record, primary)}
     for run, paths in zip(runs, records, strict=True):
         texts[f"train_seed{run.seed}.log"] = log(run, paths["train_csv"], paths["legal_ttt_csv"])
     for name, text in texts.items():
         with replacing(folder / name) as temporary:
             temporary.write_text(text)
     write_json(folder / "submission.json", record)
+
+
+def code_files(values: Mapping[str, Any], wrapper: bool) -> dict[str, str]:
+    """train_gpt.py of a run, and with the wrapper the readable file beside it."""
+    readable = bundle.train_gpt(values)
+    return (
+        {"train_gpt.py": bundle.wrapped_train_gpt(values), READABLE: readable}
+        if wrapper
+        else {"train_gpt.py": readable}
+    )
 
 
 def run_settings(settings: RunSettings, primary: SeedRecords) -> dict[str, Any]:

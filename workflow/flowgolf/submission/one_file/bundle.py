@@ -12,6 +12,7 @@ from typing import Any
 
 from flowgolf.submission.one_file import registries
 from flowgolf.submission.one_file.flatten import flatten
+from flowgolf.submission.one_file.wrapper import wrapped
 
 ENTRY = "flowgolf.submission.one_file.entry"
 PACKAGES = ("torch", "numpy", "sentencepiece", "zstandard")
@@ -50,10 +51,20 @@ def digest() -> str:
     return sha256(code().encode()).hexdigest()
 
 
-def size_bytes() -> int:
-    """Size of every train_gpt.py that this package generates."""
-    room = len(code().encode()) + SETTINGS_BYTES + len(FOOTER)
-    return -(-room // BLOCK_BYTES) * BLOCK_BYTES
+@cache
+def size_bytes(in_wrapper: bool = False) -> int:
+    """Size of every train_gpt.py that this package generates, as it is or in its wrapper."""
+    text = wrapped(code() + FOOTER) if in_wrapper else code() + FOOTER
+    return -(-(len(text.encode()) + SETTINGS_BYTES) // BLOCK_BYTES) * BLOCK_BYTES
+
+
+def wrapped_train_gpt(settings: Mapping[str, Any]) -> str:
+    """The file of a run in its wrapper, which unpacks to the text of `train_gpt`; ValueError as there."""
+    program = wrapped(train_gpt(settings))
+    room = size_bytes(in_wrapper=True) - len(program.encode())
+    if room < 0:
+        raise ValueError(f"train_gpt.py: the wrapper of {settings['variant']} is {-room} bytes larger than is counted")
+    return program + filling(room)
 
 
 def train_gpt(settings: Mapping[str, Any]) -> str:
@@ -73,4 +84,5 @@ def train_gpt(settings: Mapping[str, Any]) -> str:
 
 def filling(count: int) -> str:
     """`count` bytes of comment."""
-    return ("# fill up to the size that counts: the same for every run\n" + "#" * count)[: count - 1] + "\n"
+    text = "# fill up to the size that counts: the same for every run\n" + "#" * count
+    return f"{text[: count - 1]}\n" if count else ""
