@@ -41,6 +41,7 @@ from flowgolf.model.settings import ModelSettings
 from flowgolf.submission.one_file import bundle
 
 LAYERS, DIM, KV_DIM, HIDDEN, VOCAB = 11, 512, 256, 1536, 1024
+CODECS = ["zstd", "range", "brotli", "smallest"]
 SPREAD = {
     "normal": 0.28,
     "trained": 0.179,
