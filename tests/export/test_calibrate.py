@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import sentencepiece as spm
 import torch
-from torch import Tensor
 from torch.nn import functional as F
 
 from flowgolf.data.dataset import Dataset
 from flowgolf.data.shards import write_shard
+from flowgolf.evaluate.artifact import load_gpt
 from flowgolf.export import calibrate as calibration
 from flowgolf.export.artifact import export
 from flowgolf.export.calibrate import TrainingBatches, calibrate, hessians
@@ -21,7 +21,6 @@ from flowgolf.export.settings import ExportSettings
 from flowgolf.export.unpack import load
 from flowgolf.files import sha256
 from flowgolf.model import weights_file
-from flowgolf.model.fused import RMSNorm
 from flowgolf.model.gpt import GPT
 from flowgolf.model.roles import to_text
 from flowgolf.model.settings import ModelSettings
@@ -33,35 +32,24 @@ TINY = {**PLAIN, "vocab_size": 300, "seq_len": 16, "layers": 2, "dim": 32, "head
 SETTINGS = ExportSettings(code_bytes=0, passthrough_max_elements=600, calibration_batches=3, calibration_rows=4)
 
 
-def records_forward(gpt: GPT, input_ids: Tensor) -> Tensor:
-    """The record's tiny model from our blocks: block 1 runs twice, skips have gates, block 2 is parallel."""
-    x = x0 = RMSNorm.apply(gpt.tok_emb(input_ids))
-    weights, gates = (torch.from_numpy(GOLDEN[f"param/skip_{name}"]) for name in ("weights", "gates"))
-    tables, time, stack = gpt.rotary(input_ids.shape[1], x.device), input_ids.shape[1], []
-    for turn, index in enumerate((0, 1, 1, 2)):
-        if turn >= 2:
-            x = torch.lerp(weights[turn - 2] * stack.pop(), x, torch.sigmoid(gates[turn - 2]))
-        block = gpt.blocks[index]
-        mixed = block.resid_mix[0] * x + block.resid_mix[1] * x0
-        normed = RMSNorm.apply(mixed)
-        middle = mixed + block.attn(normed, tables, block.kept[0], v0=None, extra_v=None, last=time)[0]
-        x = middle + block.mlp(normed if index == 2 else RMSNorm.apply(middle), block.kept[1])
-        if turn < 2:
-            stack.append(x)
-    return RMSNorm.apply(x)
-
-
-def test_the_hessians_are_those_of_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hessians_are_those_of_the_record() -> None:
+    """Block 1 runs twice, skips have gates, block 2 is parallel."""
     shape = {"vocab_size": 96, "seq_len": 20, "layers": 3, "dim": 48, "heads": 4, "kv_heads": 2, "mlp_ratio": 2}
-    gpt = GPT(ModelSettings.model_validate({**PLAIN, **shape, "rope_dims": 4, "xsa_layers": 3}))
-    known = {name: torch.from_numpy(GOLDEN[f"param/{name}"]) for name in gpt.state_dict() if name != "skip_weights"}
-    gpt.load_state_dict({**known, "skip_weights": torch.ones_like(gpt.skip_weights)})
-    monkeypatch.setattr(calibration, "head_input", records_forward)
+    record = {"skip_gates": True, "recurrence": {"start": 1, "end": 1, "repeats": 1}, "parallel_from": 2}
+    gpt = GPT(ModelSettings.model_validate({**PLAIN, **shape, **record, "rope_dims": 4, "xsa_layers": 3}))
+    gpt.load_state_dict({name: torch.from_numpy(GOLDEN[f"param/{name}"]) for name in gpt.state_dict()})
     found = hessians(gpt, [torch.from_numpy(ids) for ids in GOLDEN["input_ids"]])
     wanted = {name.removeprefix("hessian/"): GOLDEN[name] for name in GOLDEN.files if name.startswith("hessian/")}
     assert found.keys() == wanted.keys()
     for name, hessian in wanted.items():
         assert np.abs(found[name].numpy() - hessian).max() < 1e-4 * np.abs(hessian).max(), name
+
+
+def test_a_narrow_head_has_the_hessian_of_what_it_reads() -> None:
+    gpt = GPT(ModelSettings.model_validate({**TINY, "embedding_dim": 24}))
+    gpt.init_weights(0)
+    found = hessians(gpt, [torch.zeros(1, 16, dtype=torch.int64)])
+    assert (found["tok_emb.weight"].shape, found["head_proj.weight"].shape) == ((24, 24), (32, 32))
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +184,16 @@ def test_the_output_error_of_a_tensor_is_measured_on_what_is_read_back(
         root = torch.linalg.cholesky(found[name].double() + 1e-9 * torch.eye(len(found[name])), upper=True).T
         error, whole = ((each.double() @ root).square().sum() for each in (weights[name] - stored[name], weights[name]))
         assert row["output_error"] == pytest.approx(float(error / whole), rel=1e-3)
+
+
+def test_an_evaluation_reads_an_artifact_with_corrections(
+    exported: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    exported(gptq=True, lqer_rank=2, codec="brotli")
+    gpt, digest = load_gpt(tmp_path / "artifact.bin")
+    artifact = load(tmp_path / "artifact.bin")
+    assert digest == artifact.sha256
+    assert all(torch.equal(weight.cpu(), artifact.tensors[name]) for name, weight in gpt.state_dict().items())
 
 
 def test_products_are_seen_however_they_are_called() -> None:

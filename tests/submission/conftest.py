@@ -90,7 +90,6 @@ class Submittable:
                     "training_shards": ["1", "2"], "model": {}, "train": {}, "elapsed_seconds": 60.0,
                     "versions": {"torch": "2.13"},
                     "device": "NVIDIA H100", "devices": 8, "threads": 1, **made, "slurm_job_id": "77",
-                    "training_shards": ["a", "b"],
                 }),
                 ("export", "export.json", {
                     "bytes_weights": 10, "bytes_code": code_bytes, "bytes_total": 10 + code_bytes,

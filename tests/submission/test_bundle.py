@@ -79,8 +79,8 @@ def test_generating_it_imports_no_library() -> None:
 
 
 def test_settings_that_leave_no_room_are_refused(nfm: RunSettings) -> None:
-    with pytest.raises(ValueError, match=r"train_gpt.py: the settings of a+ take \d+ bytes, 4096 are kept for them"):
-        bundle.train_gpt({"variant": "a" * 4096, **nfm.model_dump()})
+    with pytest.raises(ValueError, match=r"train_gpt.py: the settings of a+ take \d+ bytes, 8192 are kept for them"):
+        bundle.train_gpt({"variant": "a" * 8192, **nfm.model_dump()})
 
 
 def test_no_option_touches_what_the_rules_are_about(generated: ModuleType) -> None:

@@ -102,7 +102,7 @@ def test_a_wrapper_lies_beside_the_readable_file_that_it_unpacks_to(submittable:
 
 
 def test_the_seconds_of_a_calibration_count_as_training(submittable: Any) -> None:
-    submittable.change(1337, "export", calibration={"shards": ["a"], "seconds": 5.5})
+    submittable.change(1337, "export", calibration={"shards": ["1"], "seconds": 5.5})
     submit(submittable)
     record = json.loads((submittable.arguments["folder"] / "submission.json").read_text())
     assert record["training_seconds"] == record["seed_results"]["1337"]["training_seconds"] == 65.5
@@ -127,7 +127,7 @@ PLANTS: dict[str, tuple[str, dict[str, Any], str]] = {
     ),
     "more than the cap": ("export", {"cap_bytes": 9}, r"rule 11: weights and code are \d+ bytes, \d+ more than"),
     "calibrated on a shard that is not the training's": (
-        "export", {"calibration": {"shards": ["a", "9" * 64], "seconds": 5.0}},
+        "export", {"calibration": {"shards": ["1", "9" * 64], "seconds": 5.0}},
         "rule 7: the export was calibrated on a shard that is none of the training's, SHA-256 999",
     ),
     "a part of the validation set": ("sliding", {"partial": True}, "rule 8: sliding scored a part of the validation"),

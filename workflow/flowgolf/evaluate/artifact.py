@@ -36,7 +36,7 @@ def check_header(header: Header) -> None:
     settings = bounded_settings(header.model)
     with torch.device("meta"):
         wanted = {name: list(weight.shape) for name, weight in GPT(settings).state_dict().items()}
-    found = {entry.name: entry.shape for entry in header.tensors}
+    found = {entry.name: entry.shape for entry in header.weights}
     for problem, names in (
         ("lacks", wanted.keys() - found.keys()),
         ("has, beside those of its model,", found.keys() - wanted.keys()),

@@ -108,8 +108,7 @@ def hessians(gpt: GPT, batches: Iterator[Tensor] | list[Tensor]) -> dict[str, Te
 
 def head_input(gpt: GPT, input_ids: Tensor) -> Tensor:
     """What the output head's matrix multiplies, (rows, time, columns)."""
-    final, narrowing = gpt.hidden(input_ids), getattr(gpt, "head_proj", None)
-    return final if narrowing is None else narrowing(final)
+    return gpt.head_input(gpt.hidden(input_ids))
 
 
 class TrainingBatches:

@@ -20,6 +20,7 @@ MAX_ELEMENTS = 2**28
 FREE_ELEMENTS, ELEMENTS_PER_BYTE = 2**22, 32  # a file of 10 kB may not cost 100 MB; trained weights take 0.6 bytes each
 FREE_LINES = 2**17  # rows and columns that have a scale or a class; beyond, one for each byte of the file
 MAX_DIMENSIONS = 8
+MAX_RANK = 64  # of a correction: each rank is a pass over its tensor
 CORRECTION_GROUP = 64  # numbers of a factor under one scale; the last group is filled up with zeros
 
 Plane = Literal["classes", "scales_low", "scales_high", "halves_low", "halves_high", "floats"]
@@ -75,7 +76,7 @@ class Correction(Strict):
     """Name of the entry whose first rows * rank numbers are (rows, rank)."""
     right: str
     """Name of the entry whose first rank * columns numbers are (rank, columns)."""
-    rank: int = Field(ge=1)
+    rank: int = Field(ge=1, le=MAX_RANK)
 
 
 class Header(Strict):
@@ -87,8 +88,14 @@ class Header(Strict):
     planes: dict[Plane, Span]
     symbols_sha256: str
     """SHA-256 of the integers of all quantised tensors in order: a coder that decodes otherwise is found out."""
-    corrections: list[Correction] = Field([], max_length=100_000)
+    corrections: list[Correction] = Field([], max_length=MAX_TENSORS)
     """Low-rank corrections of quantised tensors."""
+
+    @property
+    def weights(self) -> list[TensorEntry]:
+        """The entries that are weights of the model; the others are factors of corrections."""
+        factors = {name for each in self.corrections for name in (each.left, each.right)}
+        return [entry for entry in self.tensors if entry.name not in factors]
 
 
 def read(path: str | Path) -> tuple[Header, memoryview, str]:

@@ -117,7 +117,7 @@ class GPT(Described):
     def logits(self, input_ids: Tensor, last: int | None = None) -> Tensor:
         """The full distribution before its softmax, (batch, time or last, vocab) float32; what replays look at."""
         softcap = self.settings.softcap
-        return softcap * squashed_logits(self._head_input(self.hidden(input_ids, last)), self._head_weight(), softcap)
+        return softcap * squashed_logits(self.head_input(self.hidden(input_ids, last)), self._head_weight(), softcap)
 
     def token_losses(self, input_ids: Tensor, target_ids: Tensor, last: int | None = None) -> Tensor:
         """Nats of each position, (batch, time) float32, or of the last `last` positions only, (batch, last).
@@ -125,7 +125,7 @@ class GPT(Described):
         With `last`, the last block's queries and MLP and the head are computed for those positions alone.
         """
         targets = target_ids if last is None else target_ids[:, -last:]
-        x = self._head_input(self.hidden(input_ids, last)).flatten(0, 1)
+        x = self.head_input(self.hidden(input_ids, last)).flatten(0, 1)
         nats, _, _ = head_losses(x, self._head_weight(), targets.flatten(), self.settings.softcap, gradients=False)
         return nats.view(targets.shape)
 
@@ -138,7 +138,7 @@ class GPT(Described):
     ) -> TrainingLoss:
         """Mean losses; `generator` gives the parts' random draws, `auxiliary=False` leaves their losses out."""
         x, seen = self._finished(self._blocks_output(input_ids, None), None)
-        read = self._head_input(x).flatten(0, 1)
+        read = self.head_input(x).flatten(0, 1)
         nats = MeanLoss.apply(read, self._head_weight(), target_ids.flatten(), self.settings.softcap)
         total, losses = nats, torch.zeros_like(nats)
         for part, given in seen if auxiliary else ():
@@ -209,7 +209,7 @@ class GPT(Described):
             x = part.after_blocks(x)
         return tail(x, last), seen
 
-    def _head_input(self, x: Tensor) -> Tensor:
+    def head_input(self, x: Tensor) -> Tensor:
         """What the output head's matrix multiplies: the final hidden state, as narrow as the token table."""
         if self.head_proj is None:
             return x

@@ -109,7 +109,7 @@ def compliance(
 def check_limits(run: SeedRecords, limits: Mapping[str, Any]) -> None:
     """Rule 23: training and evaluations took no longer than the track allows, on what it allows."""
     evaluated = sum(result["seconds"] for result in run.results.values())
-    for what, seconds in (("train", run.train["elapsed_seconds"]), ("evaluate", evaluated)):
+    for what, seconds in (("train", run.training_seconds), ("evaluate", evaluated)):
         allowed = limits[f"{what}_seconds"]
         if seconds > allowed:
             raise NotFitError(
