@@ -6,6 +6,7 @@ import torch
 
 from flowgolf.data.dataset import Dataset
 from flowgolf.data.shards import write_shard
+from flowgolf.files import sha256
 from flowgolf.model.settings import ModelSettings
 from flowgolf.train.optimisers.muon import COEFFICIENTS, Muon, newton_schulz
 from flowgolf.train.schedule import rate_in_share
@@ -34,7 +35,8 @@ def trainer(golden, tmp_path):
     """A trainer with the reference's weights, tokens and settings."""
     arrays = golden("record_curve")
     write_shard(tmp_path / "train.bin", arrays["tokens"].astype(np.uint16))
-    data = Dataset({"tokenizer": {"vocab_size": 128}, "train": {"shards": [{"path": "train.bin"}]}}, tmp_path)
+    shard = {"path": "train.bin", "sha256": sha256(tmp_path / "train.bin")}
+    data = Dataset({"tokenizer": {"vocab_size": 128}, "train": {"shards": [shard]}}, tmp_path)
     rates = {key: float(arrays[key]) for key in ("matrix_lr", "scalar_lr", "ema_decay")}
     decays = {"matrix": "muon_wd", "embedding": "embed_wd", "scalar": "adam_wd"}
     settings = TrainSettings(

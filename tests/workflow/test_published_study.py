@@ -7,7 +7,7 @@ import pytest
 
 from tiny_clone import Clone
 
-DATA = {"tokenizer": 1, "tokens": 1}
+DATA = {"download": 1, "tokenizer": 1, "tokens": 1}
 AGGREGATION = {"manifest": 1, "tables": 1, "figures": 1, "page": 1, "report": 1}
 JOBS = {
     # 7 main arms and 5 new sweep points; base and nfm under 3 seeds once more with one bit plan

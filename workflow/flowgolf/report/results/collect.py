@@ -11,6 +11,7 @@ import pandas as pd
 
 from flowgolf.files import read_json
 from flowgolf.report.results.declared_runs import SCORING_STAGES, read_manifest
+from flowgolf.study.as_before import recorded_settings
 from flowgolf.study.current import outdated
 from flowgolf.study.stages import STAGES
 
@@ -138,8 +139,10 @@ def row_of(run: Mapping[str, Any]) -> dict[str, Any]:
 def values_of(stage: str, record: Mapping[str, Any]) -> dict[str, Any]:
     """The cells of the frame that come from one record."""
     cells = {column: record.get(key) for column, key in VALUES[stage].items()}
-    train_settings = {key: record.get(key) for key in ("model", "train")}
-    cells[f"{stage}_settings"] = train_settings if stage == "train" else record.get("settings", {})
+    settings = (
+        {key: record.get(key) or {} for key in ("model", "train")} if stage == "train" else record.get("settings", {})
+    )
+    cells[f"{stage}_settings"] = recorded_settings(stage, settings)
     if stage == "sliding":
         cells["roundtrip_bpb"] = record.get("roundtrip", {}).get("bpb")
     return cells
