@@ -138,5 +138,7 @@ def ask_cluster():
 
 
 onstart:
+    if problem := foreign_results(layout.results, study.source):
+        raise WorkflowError(problem)
     claim(layout.results, study.source)
     ask_cluster()

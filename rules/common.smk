@@ -58,9 +58,8 @@ def read_configuration():
 CONFIGURATION = told(read_configuration)
 study = told(Study, CONFIGURATION, ", ".join(str(path) for path in workflow.configfiles))
 layout = Layout(study)
-for problem in (foreign_library(CHECKOUT), foreign_results(layout.results, study.source)):
-    if problem:
-        raise WorkflowError(problem)
+if problem := foreign_library(CHECKOUT):
+    raise WorkflowError(problem)
 RESULTS = layout.results
 told(check_files, study)
 RUN = f"{RESULTS}/runs/{{variant}}/seed{{seed}}"

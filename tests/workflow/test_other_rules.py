@@ -75,5 +75,11 @@ def test_the_published_tables_come_out_of_our_code(clone):
     assert "sd, sliding bpb: printed 0.00151, its own per-seed figures give 0.00154" in text
 
 
-def test_a_result_page_needs_only_the_bootstrap_beside_a_finished_study(clone):
-    assert clone.planned("result_page") == {"bootstrap": 1, "result_page": 1}
+def test_a_result_page_trains_and_exports_nothing(clone):
+    config = deepcopy(clone.config)
+    for evaluation in config["base"]["evaluate"].values():
+        evaluation["keep_nats"] = True  # what the bootstrap draws from
+    clone.write_config(config)
+    planned = clone.planned("result_page")
+    assert planned["bootstrap"] == planned["result_page"] == 1
+    assert not {"train", "export", "tokens"} & planned.keys()

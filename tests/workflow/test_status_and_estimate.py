@@ -24,7 +24,7 @@ def locked(clone):
 def test_status_and_estimate_do_not_wait_for_the_lock_of_a_running_workflow(locked):
     def refused():
         second = locked.snakemake("--forcerun", "manifest")
-        return second.returncode == 1 and "LockException" in second.stdout + second.stderr
+        return second.returncode == 1 and "snakemake --unlock" in second.stdout + second.stderr
 
     assert refused()
     shown = locked.snakemake("status", *QUIET)

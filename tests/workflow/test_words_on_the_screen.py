@@ -36,7 +36,7 @@ def test_mistakes_are_one_sentence(clone):
     )
     clone.write_config(clone.config)
     assert told(clone, "tabels").endswith("no target 'tabels'; did you mean tables?")
-    assert "study.yaml: base.evaluate.legal_ttt.keep_nats: false" in told(clone, "result_page")
+    assert "study.yaml: base.evaluate.sliding.keep_nats: false" in told(clone, "result_page")
 
 
 def test_the_whole_study_lies_beside_its_results(clone):

@@ -110,5 +110,5 @@ def identity(artifact_sha256: str, settings: LegalTTTSettings, dataset: Dataset,
     How it is computed (SCORING_EXECUTION) is left out.
     """
     parts = {f"data {name}": digest for name, digest in dataset.identity().items()}
-    kept = settings.model_dump(mode="json", exclude=set(SCORING_EXECUTION))
+    kept = {key: value for key, value in settings.model_dump(mode="json").items() if key not in SCORING_EXECUTION}
     return {"artifact": artifact_sha256, "code": code, **parts, **kept}
