@@ -38,7 +38,7 @@ def with_dependencies(names: tuple[str, ...]) -> list[Distribution]:
 
 def run_alone(python: Path, folder: Path, *arguments: str, seconds: float = 300) -> subprocess.CompletedProcess:
     """Run the interpreter in a folder, with nothing of this process's environment but the machine's paths."""
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder.parent), "LANG": "C.UTF-8"}
     return subprocess.run(
         [python, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=seconds, check=False
     )
