@@ -8,20 +8,13 @@ from pydantic import BaseModel
 from flowgolf.settings import AS_BEFORE
 from flowgolf.study.errors import blocks_in
 from flowgolf.study.settings import RunSettings
-
-PLACES = {
-    "train": (),
-    "export": ("export",),
-    "sliding": ("evaluate", "sliding"),
-    "legal_ttt": ("evaluate", "legal_ttt"),
-}
-"""Stage -> where in the settings of a run those stand that its record holds."""
+from flowgolf.study.stages import STAGES
 
 
 def recorded_settings(stage: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings in a stage's record without what is as before: records of before and after a new setting agree."""
     block: type[BaseModel] = RunSettings
-    for name in PLACES[stage]:
+    for name in STAGES[stage].place:
         block = next(blocks_in(block.model_fields[name].annotation))
     return without_as_before(block, settings)
 

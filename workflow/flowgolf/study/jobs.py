@@ -60,7 +60,7 @@ def watched(layout: Layout, expected: Expected) -> dict[str, Any]:
 def timed(layout: Layout) -> dict[str, Any]:
     """Every job that takes long, for an estimate: what it leaves, the training that it waits for, its settings."""
     study = layout.study
-    long = [name for name in STAGES if name != "export"]
+    long = [name for name, stage in STAGES.items() if stage.long]
     listed = [
         {
             "stage": stage,

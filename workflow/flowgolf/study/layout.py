@@ -4,7 +4,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from flowgolf.study.stages import MADE_FROM, STAGES
+from flowgolf.study.stages import MADE_FROM, SCORING_STAGES, STAGES
 from flowgolf.study.study import Run, Study
 
 STATE_DIGITS = 12
@@ -71,6 +71,6 @@ class Layout:
         arms = settings.report.two_by_two or []
         return {
             f"{stage} seed {seed}": [self.path(stage, "record", Run(arm, seed)) for arm in arms]
-            for stage in ("sliding", "legal_ttt")
+            for stage in SCORING_STAGES
             for seed in settings.seeds
         }

@@ -14,10 +14,11 @@ import pandas as pd
 
 from flowgolf.files import read_json
 from flowgolf.report.tables.render import Column, Table, markdown
+from flowgolf.study.stages import STAGES
 from flowgolf.watch.rates import DECLARED_BASIS, PUBLISHED_POSITIONS, Rate, declared_rates, measured_rates, nearest
 from flowgolf.watch.work import adaptation_flops, model_flops, scoring_flops, training_flops, training_memory_bytes
 
-TIMED = ("train", "sliding", "legal_ttt")
+TIMED = tuple(name for name, stage in STAGES.items() if stage.long)
 HOUR_SECONDS = 3600
 GIGABYTE = 1e9
 FAR = 10  # a rate measured on a model that is this many times smaller or larger says little

@@ -12,7 +12,7 @@ import pandas as pd
 from flowgolf.files import read_json, write_json
 from flowgolf.report.results.collect import collect, data_failure, modified, short
 from flowgolf.report.results.declared_runs import canonical
-from flowgolf.report.results.metrics import EVALUATIONS, METRICS, is_partial
+from flowgolf.report.results.metrics import EVALUATIONS, METRICS, STAGE_OF, is_partial
 from flowgolf.report.tables.render import Column, Table, cell_text, markdown
 from flowgolf.report.tables.tables import print_main, tables
 from flowgolf.running.progress import clock
@@ -80,7 +80,7 @@ def status_table(manifest: Mapping[str, Any], queue: Mapping[str, ClusterJob], n
         counts[summary(states)] += 1
         cells = {metric.key: cell_text(row[metric.key], metric.spec) for metric in VALUES}
         for metric in EVALUATIONS:
-            if is_partial(row, METRICS[metric].stage):
+            if is_partial(row, STAGE_OF[metric]):
                 cells[metric] += " (partial)"
         rows.append({"variant": run["variant"], "seed": str(run["seed"]), **cells, "state": sentence(states)})
     columns = [Column("variant", "variant"), Column("seed", "seed")]

@@ -9,12 +9,9 @@ import pandas as pd
 
 from flowgolf.files import read_json
 from flowgolf.report.results.collect import Results
-from flowgolf.report.results.declared_runs import SCORING_STAGES
 from flowgolf.report.tables.render import Column, Table
 from flowgolf.study.current import outdated
-from flowgolf.study.stages import STAGES
-
-SECONDS = {"train": "elapsed_seconds", "export": "seconds", "sliding": "seconds", "legal_ttt": "seconds"}
+from flowgolf.study.stages import SCORING_STAGES, STAGES
 
 
 def provenance_table(results: Results) -> Table:
@@ -48,7 +45,7 @@ def provenance_row(run: dict[str, Any], stage: str, record: dict[str, Any]) -> d
         "queue_seconds": max(waited, default=None),
         "device": record.get("device") or "-",
         "host": distinct(part.get("slurmd_nodename") or part.get("host") for part in parts),
-        "seconds": record.get(SECONDS[stage]),
+        "seconds": record.get(STAGES[stage].seconds),
         "written_at": str(record.get("written_at") or "-").removesuffix("+00:00"),
         "record": run[stage],
     }

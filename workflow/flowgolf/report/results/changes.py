@@ -5,11 +5,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flowgolf.report.results.collect import Results
-from flowgolf.study.as_before import PLACES
 from flowgolf.study.stages import STAGES
 
 # where the settings that a stage's record holds stand in the configuration; train records hold `model` and `train`
-BLOCKS = {stage: "".join(f"{name}." for name in place) for stage, place in PLACES.items()}
+BLOCKS = {name: "".join(f"{block}." for block in stage.place) for name, stage in STAGES.items()}
 TRAIN_BLOCKS = ("model", "train")
 
 

@@ -10,47 +10,13 @@ from typing import Any
 import pandas as pd
 
 from flowgolf.files import read_json
-from flowgolf.report.results.declared_runs import SCORING_STAGES, read_manifest
+from flowgolf.report.results.declared_runs import read_manifest
 from flowgolf.study.as_before import recorded_settings
 from flowgolf.study.current import outdated
 from flowgolf.study.stages import STAGES
 
 MESSAGE_CHARACTERS = 60
 
-# for each stage: column of the frame -> key of the stage's record
-VALUES = {
-    "train": {
-        "parameters": "parameters",
-        "model_tensors": "tensors",
-        "train_val_bpb": "train_val_bpb",
-        "ema_roundtrip_bpb": "ema_roundtrip_bpb",
-        "train_job": "slurm_job_id",
-        "train_commit": "commit",
-    },
-    "export": {
-        "artifact_bytes": "bytes_total",
-        "weights_bytes": "bytes_weights",
-        "code_bytes": "bytes_code",
-        "cap_bytes": "cap_bytes",
-        "headroom_bytes": "headroom_bytes",
-        "codec": "codec",
-        "level": "level",
-        "plan": "plan",
-        "entropy_bound_bytes": "entropy_bound_bytes",
-        "bits_per_parameter": "bits_per_parameter",
-        "tensors": "tensors",
-        "export_commit": "commit",
-    },
-    **{
-        stage: {
-            f"{stage}_bpb": "bpb",
-            f"{stage}_partial": "partial",
-            f"{stage}_tokens": "tokens",
-            f"{stage}_commit": "commit",
-        }
-        for stage in SCORING_STAGES
-    },
-}
 CURVE_COLUMNS = ("variant", "seed", "step", "train_loss", "val_bpb")
 ADAPTATION_COLUMNS = ("variant", "seed", "chunk", "running_bpb")
 
@@ -113,7 +79,7 @@ def collect(manifest: Mapping[str, Any]) -> pd.DataFrame:
     `outdated: <why>` for a result that the study no longer asks for, whose values are left out, or `not run` for a
     stage that the study leaves out. Stages after a failed one have its status too.
     """
-    columns = ["variant", "seed", *(name for stage in STAGES for name in VALUES[stage]), "roundtrip_bpb"]
+    columns = ["variant", "seed", *(name for stage in STAGES for name in sources(stage))]
     columns += [f"{stage}_{what}" for stage in STAGES for what in ("settings", "status")]
     return pd.DataFrame([row_of(run) for run in manifest["runs"]], columns=columns)
 
@@ -136,16 +102,27 @@ def row_of(run: Mapping[str, Any]) -> dict[str, Any]:
     return row
 
 
+def sources(stage: str) -> dict[str, str]:
+    """Column of the frame -> where the stage's record holds its value."""
+    metrics = {metric.key: metric.source for metric in STAGES[stage].metrics}
+    return {**metrics, **STAGES[stage].values, f"{stage}_commit": "commit"}
+
+
+def found(record: Mapping[str, Any], source: str) -> Any:
+    """The value at a place such as `roundtrip.bpb`; None where the record has none."""
+    value: Any = record
+    for key in source.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
 def values_of(stage: str, record: Mapping[str, Any]) -> dict[str, Any]:
     """The cells of the frame that come from one record."""
-    cells = {column: record.get(key) for column, key in VALUES[stage].items()}
+    cells = {column: found(record, source) for column, source in sources(stage).items()}
     settings = (
         {key: record.get(key) or {} for key in ("model", "train")} if stage == "train" else record.get("settings", {})
     )
-    cells[f"{stage}_settings"] = recorded_settings(stage, settings)
-    if stage == "sliding":
-        cells["roundtrip_bpb"] = record.get("roundtrip", {}).get("bpb")
-    return cells
+    return {**cells, f"{stage}_settings": recorded_settings(stage, settings)}
 
 
 def status_of(run: Mapping[str, Any], stage: str) -> str:

@@ -7,8 +7,6 @@ from typing import Any
 from flowgolf.files import read_json
 from flowgolf.study.stages import STAGES
 
-SCORING_STAGES = tuple(name for name, stage in STAGES.items() if "checks" in stage.outputs)
-
 
 def read_manifest(path: str | Path) -> dict[str, Any]:
     """Read a manifest and list every run under one name only; see `canonical`."""

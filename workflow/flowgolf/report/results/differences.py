@@ -9,8 +9,9 @@ import pandas as pd
 from flowgolf.report.results.collect import Results
 from flowgolf.report.results.metrics import EVALUATIONS, METRICS, different_positions
 from flowgolf.report.results.seed_statistics import ITSELF, Comparison, compare, holm, one_sample, pooled_sd, unpaired
+from flowgolf.study.stages import SCORING_STAGES, STAGES
 
-NAMES = {"sliding_bpb": "sliding", "legal_ttt_bpb": "legal TTT"}
+NAMES = {f"{stage}_bpb": STAGES[stage].label for stage in SCORING_STAGES}
 
 
 @dataclass(frozen=True)

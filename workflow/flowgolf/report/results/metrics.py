@@ -1,43 +1,27 @@
-"""The values that a study compares: their names in frames, their headings and their decimals."""
+"""The values that a study compares: which stages make them, and how they are printed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import pandas as pd
 
 from flowgolf.report.results.collect import Results
+from flowgolf.study.stages import SCORING_STAGES, STAGES, Metric
 
-
-@dataclass(frozen=True)
-class Metric:
-    """A value that every run has once its stages are done."""
-
-    key: str
-    """Column of the frame that `collect` makes."""
-    stage: str
-    """Stage that computes it; the stage's status is printed while the value is missing."""
-    label: str
-    """Heading in tables and on axes."""
-    spec: str
-    """Number format in tables."""
-
-
+STAGE_OF: Mapping[str, str] = {metric.key: name for name, stage in STAGES.items() for metric in stage.metrics}
+"""The stage that computes a value; the stage's status is printed while the value is missing."""
 METRICS: Mapping[str, Metric] = {
     metric.key: metric
-    for metric in (
-        Metric("train_val_bpb", "train", "train val bpb", ".4f"),
-        Metric("roundtrip_bpb", "sliding", "roundtrip bpb", ".5f"),
-        Metric("sliding_bpb", "sliding", "sliding bpb", ".5f"),
-        Metric("legal_ttt_bpb", "legal_ttt", "legal TTT bpb", ".5f"),
-        Metric("artifact_bytes", "export", "bytes", ",.0f"),
+    for metric in sorted(
+        (metric for stage in STAGES.values() for metric in stage.metrics), key=lambda metric: metric.unit == "bytes"
     )
 }
-EVALUATIONS = ("sliding_bpb", "legal_ttt_bpb")
+"""The values by column, in the order of the tables: bits per byte before sizes."""
+EVALUATIONS = tuple(f"{stage}_bpb" for stage in SCORING_STAGES)
 
 
 def partial_runs(results: Results, metric: str) -> int:
     """Number of runs that scored only a part of the validation set for this value."""
-    flag = f"{METRICS[metric].stage}_partial"
+    flag = f"{STAGE_OF[metric]}_partial"
     return int(results.frame[flag].eq(True).sum()) if flag in results.frame else 0
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 
 from flowgolf.report.results.changes import flat
 from flowgolf.report.results.collect import Results
-from flowgolf.report.results.declared_runs import SCORING_STAGES, declared_seeds
-from flowgolf.study.stages import STAGES
+from flowgolf.report.results.declared_runs import declared_seeds
+from flowgolf.study.stages import SCORING_STAGES, STAGES
 
 
 def check(results: Results) -> None:

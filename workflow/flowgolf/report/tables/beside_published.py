@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from flowgolf.report.results.collect import Results
-from flowgolf.report.results.metrics import METRICS, label, partial_notes
+from flowgolf.report.results.metrics import METRICS, STAGE_OF, label, partial_notes
 from flowgolf.report.results.seed_statistics import CONFIDENCE, pooled_sd, summarise
 from flowgolf.report.tables.columns import status_text
 from flowgolf.report.tables.render import Column, Table
@@ -62,7 +62,7 @@ def compare_row(results: Results, published: Results, variant: str, metric: str)
     ours, theirs = results.values(variant, metric), published.values(variant, metric)
     here, there = summarise(ours), summarise(theirs)
     number = Count if metric == "artifact_bytes" else float
-    status = results.status(variant, METRICS[metric].stage)
+    status = results.status(variant, STAGE_OF[metric])
     half = spread_half_width(ours, theirs)
     difference = here.mean - there.mean
     return {

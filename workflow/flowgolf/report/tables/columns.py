@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from flowgolf.report.results.collect import Results
-from flowgolf.report.results.metrics import METRICS, label, plan_text
+from flowgolf.report.results.metrics import METRICS, STAGE_OF, label, plan_text
 from flowgolf.report.results.seed_statistics import ITSELF, Comparison, Summary
 from flowgolf.report.tables.render import Column
 
@@ -45,7 +45,7 @@ def plan_notes(results: Results, variants: list[str]) -> list[str]:
 
 def mean_or_status(results: Results, variant: str, metric: str, summary: Summary) -> float | str:
     """Mean of a variant's values, or the status of the stage that will give them."""
-    return summary.mean if summary.n else results.status(variant, METRICS[metric].stage)
+    return summary.mean if summary.n else results.status(variant, STAGE_OF[metric])
 
 
 def status_text(status: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from flowgolf.report.results.collect import Results
-from flowgolf.report.results.metrics import METRICS, count_text, partial_notes
+from flowgolf.report.results.metrics import METRICS, STAGE_OF, count_text, partial_notes
 from flowgolf.report.results.seed_statistics import summarise
 from flowgolf.report.tables.columns import column, status_text
 from flowgolf.report.tables.render import Column, Table
@@ -39,7 +39,7 @@ def value_or_status(run: pd.Series, metric: str) -> float | str:
     """A run's value, or the status of the stage that will compute it; `-` if that is done and left none."""
     if pd.notna(run[metric]):
         return float(run[metric])
-    return status_text(str(run[f"{METRICS[metric].stage}_status"]))
+    return status_text(str(run[f"{STAGE_OF[metric]}_status"]))
 
 
 def job_text(job: object) -> str:

@@ -9,7 +9,6 @@ import pandas as pd
 
 from flowgolf.files import replacing
 from flowgolf.report.results.collect import ADAPTATION_COLUMNS, Results, collect
-from flowgolf.report.results.metrics import METRICS
 from flowgolf.report.tables.effects import effects_table
 from flowgolf.report.tables.per_seed import seeds_table
 from flowgolf.report.tables.render import Table, markdown
@@ -70,7 +69,7 @@ def published_results(folder: str | Path = PUBLISHED) -> Results:
     runs = pd.read_csv(Path(folder) / "runs.csv", dtype={"train_job": str}).dropna(subset=["seed"])
     runs = runs.rename(columns={"params": "parameters"}).astype({"seed": int})
     frame = runs.reindex(columns=collect({"runs": []}).columns).astype({"plan": object})
-    value_of_stage = {metric.stage: metric.key for metric in METRICS.values() if metric.key != "roundtrip_bpb"}
+    value_of_stage = {name: stage.metrics[-1].key for name, stage in STAGES.items()}
     for stage in STAGES:
         done = frame[value_of_stage[stage]].notna()
         frame[f"{stage}_status"] = done.map({True: "done", False: "not published"})
