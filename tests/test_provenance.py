@@ -106,6 +106,10 @@ def test_fields_and_checks_of_settings_do_not_count_but_what_they_compute_does(l
     (library / "flowgolf" / "part" / "used.py").write_text(text())
     forget()
     assert not changed(library, "flowgolf/part/used.py", text(steps=5, check="raise ValueError"))
+    forget()
+    declared = "\n\nclass NewSettings(Settings):\n    size: int = 1\n"
+    assert not changed(library, "flowgolf/part/used.py", text() + declared)
+    assert changed(library, "flowgolf/part/used.py", text() + f"{declared}    LIMIT = 3\n")
     assert changed(library, "flowgolf/part/used.py", text(factor=3))
 
 

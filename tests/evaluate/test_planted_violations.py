@@ -30,7 +30,7 @@ from flowgolf.model.gpt import GPT, TrainingLoss
 from flowgolf.model.head import squashed_logits
 from flowgolf.scoring.ledger import Event, Ledger
 from flowgolf.scoring.referee import Referee
-from flowgolf.scoring.roundtrip import refereed_roundtrip
+from flowgolf.scoring.refereed_roundtrip import refereed_roundtrip
 from flowgolf.scoring.score import TokenStream, total
 from flowgolf.scoring.slide import score_batch, slide, windows_of
 

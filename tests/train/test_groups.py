@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from flowgolf.model.gpt import GPT
 from flowgolf.model.settings import ModelSettings
+from flowgolf.train import registry
 from flowgolf.train.groups import optimizers, set_rates, tensor_facts
 from flowgolf.train.settings import TrainSettings
 
@@ -96,7 +97,8 @@ def test_without_muon_nothing_has_a_momentum(gpt):
 
 
 def test_an_unknown_optimiser_is_refused():
-    with pytest.raises(ValidationError, match="scalar_optimizer: 'sgd' is no optimiser; there are adamw, muon"):
+    known = ", ".join(registry.names())
+    with pytest.raises(ValidationError, match=f"scalar_optimizer: 'sgd' is no optimiser; there are {known}"):
         TrainSettings(scalar_optimizer="sgd")
 
 

@@ -105,6 +105,7 @@ EDITS = [
     ("flowgolf/evaluate/adapt.py", "", "\nNEW = 1\n", {"legal_ttt": 5, **AGGREGATION}),
     ("flowgolf/evaluate/sliding.py", "", "\nNEW = 1\n", {"sliding": 5, **AGGREGATION}),
     ("flowgolf/scoring/slide.py", "", "\nNEW = 1\n", SCORED),
+    ("flowgolf/scoring/ledger.py", "", "\nNEW = 1\n", SCORED),
     ("flowgolf/export/unpack.py", "", "\nNEW = 1\n", EXPORTED),
     ("flowgolf/scoring/score.py", "", "\nNEW = 1\n", TRAINED),  # training validates with it
     ("flowgolf/train/optimisers/muon.py", "3.4445", "3.4444", TRAINED),
@@ -115,6 +116,7 @@ EDITS = [
     ("flowgolf/model/gpt.py", "", "\nNEW = 1\n", TRAINED),
     # what nobody uses yet: nothing
     ("flowgolf/train/settings.py", "    steps: int", f"    {OPTION}\n    steps: int", {}),
+    ("flowgolf/evaluate/settings.py", "", "\n\nclass NewSettings(Settings):\n    size: int = 1\n", {}),
 ]
 
 

@@ -94,8 +94,8 @@ def test_the_code_that_counts_is_the_file_that_is_submitted(clone, submission) -
 
 
 def test_evaluation_settings_and_small_edits_export_nothing_again(clone, submission) -> None:
-    path = clone.folder / "workflow/flowgolf/evaluate/checks.py"
-    path.write_text(path.read_text().replace("scored alone differ by", "scored alone are off by"))
+    path = clone.folder / "workflow/flowgolf/scoring/ledger.py"
+    path.write_text(path.read_text().replace("is scored a second time", "is scored one more time"))
     assert not {"train", "export"} & clone.planned().keys()
 
 

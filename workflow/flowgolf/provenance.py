@@ -99,6 +99,7 @@ def imports_of(node: ast.AST, package: str) -> Iterator[str]:
 def without_texts(tree: ast.Module) -> ast.Module:
     """The tree without docstrings, and without what declares settings: imports, fields and validators."""
     tree.body = [part for part in tree.body if not (isinstance(part, ast.ImportFrom) and part.module in DECLARES)]
+    tree.body = [part for part in tree.body if not declares_only(part)]
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [part for part in node.body if not is_text(part)] or [ast.Pass()]
@@ -115,6 +116,15 @@ def is_text(node: ast.stmt) -> bool:
 def is_settings(node: ast.ClassDef) -> bool:
     """Whether a class is a block of settings, by the name of what it extends."""
     return any(isinstance(base, ast.Name) and base.id.endswith("Settings") for base in node.bases)
+
+
+def declares_only(node: ast.stmt) -> bool:
+    """Whether a statement is a block of settings without a method, property or constant of its own."""
+    return (
+        isinstance(node, ast.ClassDef)
+        and is_settings(node)
+        and all(is_text(part) or is_declaration(part) or isinstance(part, ast.Pass) for part in node.body)
+    )
 
 
 def is_declaration(node: ast.stmt) -> bool:

@@ -21,8 +21,8 @@ from flowgolf.evaluate.tries import enter_try
 from flowgolf.evaluate.verify import Evidence, all_scored, verify
 from flowgolf.running.facts import run_record
 from flowgolf.scoring.ledger import Ledger
+from flowgolf.scoring.refereed_roundtrip import refereed_roundtrip
 from flowgolf.scoring.replay import detects
-from flowgolf.scoring.roundtrip import refereed_roundtrip
 from flowgolf.scoring.score import Score, figures, total
 from flowgolf.scoring.slide import slide
 

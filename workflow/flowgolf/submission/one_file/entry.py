@@ -29,7 +29,7 @@ from flowgolf.model.settings import ModelSettings
 from flowgolf.resume import StateFolder, seal_key
 from flowgolf.scoring.ledger import Ledger
 from flowgolf.scoring.referee import Referee
-from flowgolf.scoring.roundtrip import refereed_roundtrip
+from flowgolf.scoring.refereed_roundtrip import refereed_roundtrip
 from flowgolf.scoring.score import Score, figures, total
 from flowgolf.scoring.settings import WindowSettings
 from flowgolf.scoring.slide import slide
