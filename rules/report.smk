@@ -92,6 +92,7 @@ rule figures:
 rule page:
     input:
         manifest=rules.manifest.output.manifest,
+        study=rules.manifest.output.study,
         figures=rules.figures.output,
         published=[PUBLISHED / "runs.csv", PUBLISHED / "trajectory.csv"],
     output:

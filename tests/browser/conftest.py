@@ -80,5 +80,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = StudyFolder(tmp_path_factory.mktemp("report")).complete()
     tables(study.manifest_path, study.folder / "tables")
     plots(study.manifest_path, study.folder / "figures")
-    page(study.manifest_path, study.folder / "figures", study.folder / "report.html")
+    settings = study.folder / "study.yaml"
+    settings.write_text("name: a study\nquestion: does it öffnen?\n")
+    page(study.manifest_path, settings, study.folder / "figures", study.folder / "report.html")
     return study.folder

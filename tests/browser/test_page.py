@@ -77,9 +77,17 @@ def test_every_table_of_the_study_is_on_the_page_with_its_csv(browser: Any, resu
     names = sorted(path.stem for path in (results / "tables").glob("*.csv"))
     for name in names:
         assert len(cells(visit, name)) == len(read_csv(results / "tables" / f"{name}.csv")) - 1, name
-        link = visit.browser.find_element("css selector", f'a[download="{name}.csv"]')
-        saved = base64.b64decode(link.get_attribute("href").partition("base64,")[2]).decode()
-        assert saved == (results / "tables" / f"{name}.csv").read_text()
+        assert saved(visit, f"{name}.csv") == (results / "tables" / f"{name}.csv").read_text()
+
+
+def test_the_settings_of_the_study_are_saved_from_the_page(browser: Any, results: Path) -> None:
+    assert saved(browser.visit(results / "report.html"), "study.yaml") == (results / "study.yaml").read_text()
+
+
+def saved(visit: Any, name: str) -> str:
+    """What a link that saves a file of this name holds."""
+    link = visit.browser.find_element("css selector", f'a[download="{name}"]')
+    return base64.b64decode(link.get_attribute("href").partition("base64,")[2]).decode()
 
 
 def test_question_provenance_and_checks_are_there(browser: Any, results: Path) -> None:

@@ -29,7 +29,7 @@ h3 {{ font-size: 1.05rem; margin: 1.8rem 0 0.4rem; }}
 a {{ color: #005a9c; }}
 nav a {{ display: inline-block; padding: 0.3rem 0.8rem 0.3rem 0; }}
 .question {{ font-size: 1.15rem; max-width: 46rem; margin: 0.5rem 0; }}
-.csv {{ font-size: 0.8rem; font-weight: normal; margin-left: 0.6rem; }}
+h3 .file {{ font-size: 0.8rem; font-weight: normal; margin-left: 0.6rem; }}
 div[role=region] {{ overflow-x: auto; border: 1px solid #d5d5d5; }}
 table {{ border-collapse: collapse; font-size: 0.85rem; width: 100%; }}
 th, td {{ padding: 0.25rem 0.7rem; border-bottom: 1px solid #e4e4e4; white-space: nowrap; background: #fff; }}
@@ -53,7 +53,7 @@ summary {{ cursor: pointer; padding: 0.35rem 0; }}
 <h1>{study}</h1>
 <p class="question">{question}</p>
 <nav><a href="#tables">Tables</a> <a href="#plots">Plots</a> <a href="#provenance">Provenance</a>
-<a href="#checks">Checks</a></nav>
+<a href="#checks">Checks</a> {settings}</nav>
 <h2 id="tables">Tables</h2>
 {tables}
 <h2 id="plots">Plots</h2>
@@ -72,16 +72,21 @@ summary {{ cursor: pointer; padding: 0.35rem 0; }}
 
 def page(
     manifest_path: str | Path,
+    study_path: str | Path,
     plots_dir: str | Path,
     page_path: str | Path,
     published_dir: str | Path = PUBLISHED,
 ) -> None:
-    """Write the report of a study from its records and the SVG plots in `plots_dir`, which `plots.plots` writes."""
+    """Write the report of a study from its records and the SVG plots in `plots_dir`, which `plots.plots` writes.
+
+    `study_path` is the study's configuration in one file; the page holds it, to be saved.
+    """
     results = collect_results(manifest_path)
     tables = study_tables(results, published_results(published_dir))
     text = PAGE.format(
         study=escape(results.manifest["study"]),
         question=escape(results.manifest["question"]),
+        settings=saved_as("study.yaml", "application/yaml", Path(study_path).read_text(), "Settings (study.yaml)"),
         tables="\n".join(table_section(table) for table in tables),
         plots="\n".join(plot_sections(results, Path(plots_dir))),
         provenance=html_table(provenance_table(results)),
@@ -93,8 +98,13 @@ def page(
 
 def table_section(table: Table) -> str:
     """Write a table below its heading, with a link that saves it as CSV with full precision."""
-    link = f'<a class="csv" download="{table.name}.csv" href="{data_url("text/csv", table.frame.to_csv(index=False))}">'
-    return f"<h3>{escape(table.title)}{link}CSV</a></h3>\n{html_table(table)}"
+    link = saved_as(f"{table.name}.csv", "text/csv", table.frame.to_csv(index=False), "CSV")
+    return f"<h3>{escape(table.title)}{link}</h3>\n{html_table(table)}"
+
+
+def saved_as(name: str, kind: str, text: str, words: str) -> str:
+    """A link that saves a file of the page under a name."""
+    return f'<a class="file" download="{name}" href="{data_url(kind, text)}">{words}</a>'
 
 
 def plot_sections(results: Results, folder: Path) -> Sequence[str]:
