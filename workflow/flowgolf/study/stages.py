@@ -59,7 +59,7 @@ class Stage:
     long: bool = True
     """Whether it takes so long that an estimate counts it."""
     metrics: tuple[Metric, ...] = ()
-    """The values of its record that arms are compared by."""
+    """The values of its record that arms are compared by; an evaluation's own score is the last."""
     values: Mapping[str, str] = field(default_factory=dict)
     """Column of the frame of results -> key of its record: what else tables read; every stage has `<stage>_commit`."""
     seconds: str = "seconds"

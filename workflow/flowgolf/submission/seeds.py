@@ -8,8 +8,9 @@ from typing import Any
 from flowgolf.data.dataset import combined
 from flowgolf.files import read_json
 from flowgolf.scoring.recompute import recompute
-from flowgolf.study.stages import SCORING_STAGES
 
+EVALUATIONS = ("sliding", "legal_ttt")
+"""The scores that submission.json states."""
 FLAGS = {
     1: "causal",
     2: "full_distribution",
@@ -53,10 +54,10 @@ class SeedRecords:
 
         FigureError for an evaluation whose figures do not follow from its sums and its kept nats (rule 20).
         """
-        stages = {stage: read_json(paths[stage]) for stage in ("train", "export", *SCORING_STAGES)}
-        for name in SCORING_STAGES:
+        stages = {stage: read_json(paths[stage]) for stage in ("train", "export", *EVALUATIONS)}
+        for name in EVALUATIONS:
             recompute(stages[name], paths[name], Path(paths[name]).with_suffix(".npz"))
-        return cls(seed, **stages, checks={name: read_json(paths[f"{name}_checks"]) for name in SCORING_STAGES})
+        return cls(seed, **stages, checks={name: read_json(paths[f"{name}_checks"]) for name in EVALUATIONS})
 
     @property
     def made_by_uncommitted_code(self) -> bool:
@@ -88,7 +89,7 @@ def compliance(
     `evaluated_in_one_run` where an evaluation went on from a saved state.
     """
     for run in runs:
-        for name in SCORING_STAGES:
+        for name in EVALUATIONS:
             check_evaluation(run, name)
         check_calibration(run)
         check_size(run, code_bytes)

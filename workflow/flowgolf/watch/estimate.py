@@ -150,8 +150,16 @@ def job_seconds(job: Job, rates: Sequence[Rate], positions: int | None) -> float
         return training_flops(model, job.settings["train"], positions) / rate.flops_per_second
     if positions is None:
         return 0.0
-    flops = scoring_flops if job.stage == "sliding" else adaptation_flops
-    return flops(model, job.settings["evaluate"][job.stage], positions) / rate.flops_per_second
+    flops = adaptation_flops if job.stage == "legal_ttt" else scoring_flops
+    return flops(model, own_settings(job), positions) / rate.flops_per_second
+
+
+def own_settings(job: Job) -> Mapping[str, Any]:
+    """The block of the settings that is the stage's own."""
+    block = job.settings
+    for name in STAGES[job.stage].place:
+        block = block[name]
+    return block
 
 
 def longest_chain(pending: Sequence[Job], seconds: Mapping[str, float]) -> float:

@@ -7,11 +7,11 @@ from math import isnan
 import pandas as pd
 
 from flowgolf.report.results.collect import Results
-from flowgolf.report.results.metrics import EVALUATIONS, METRICS, different_positions
+from flowgolf.report.results.metrics import EVALUATIONS, METRICS, STAGE_OF, different_positions
 from flowgolf.report.results.seed_statistics import ITSELF, Comparison, compare, holm, one_sample, pooled_sd, unpaired
-from flowgolf.study.stages import SCORING_STAGES, STAGES
+from flowgolf.study.stages import STAGES
 
-NAMES = {f"{stage}_bpb": STAGES[stage].label for stage in SCORING_STAGES}
+NAMES = {metric: STAGES[STAGE_OF[metric]].label for metric in EVALUATIONS}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ METRICS: Mapping[str, Metric] = {
     )
 }
 """The values by column, in the order of the tables: bits per byte before sizes."""
-EVALUATIONS = tuple(f"{stage}_bpb" for stage in SCORING_STAGES)
+EVALUATIONS = tuple(STAGES[name].metrics[-1].key for name in SCORING_STAGES)
 
 
 def partial_runs(results: Results, metric: str) -> int:
