@@ -57,12 +57,12 @@ def test_a_dry_run_of_many_runs_is_short(clone):
 
 def test_a_failed_job_says_its_sentence_once(clone):
     config = deepcopy(clone.config)
-    config["base"]["export"]["cap_bytes"] = 140_000
+    config["variants"]["large"] = {"export": {"cap_bytes": 140_000}}
     clone.write_config(config)
-    done = clone.snakemake("results/tiny/runs/base/seed1/export/export.json")
+    done = clone.snakemake("results/tiny/runs/large/seed1/export/export.json")
     printed = done.stdout + done.stderr
     assert done.returncode != 0
-    assert printed.count("export base seed 1 failed: ") == 1
+    assert printed.count("export large seed 1 failed: ") == 1
     assert "RuleException" not in printed and "set -euo pipefail" not in printed
 
 
