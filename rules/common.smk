@@ -88,11 +88,10 @@ def code(name):
     return provenance.fingerprint(CHECKOUT / "workflow" / "scripts" / f"{name}.py")
 
 
-@cache
-def code_bytes(wrapped):
-    """Size of the generated train_gpt.py: what counts as code where a study does not say otherwise."""
+def code_bytes(run, wrapped):
+    """Size of an arm's generated train_gpt.py: what counts as code where a study does not say otherwise."""
     try:
-        return bundle.size_bytes(wrapped)
+        return bundle.size_bytes(run.model_dump(), wrapped)
     except ValueError as error:
         problem = f"export.code_bytes: null counts the generated train_gpt.py, which cannot be made: {error}"
         raise WorkflowError(problem) from None

@@ -49,7 +49,7 @@ rule submission_folder:
         primary_seed=study.submitted_seed,
         stage="submission",
         code=code("submission_folder"),
-        generated=lambda wildcards: bundle.digest(),
+        generated=lambda wildcards: bundle.digest(study.variants[wildcards.variant].model_dump()),
         failure=f"{RESULTS}/failed/submission/{{variant}}.json",
     message:
         "submission folder of {wildcards.variant}"

@@ -17,7 +17,7 @@ def modules(config):
     def of(stage, variant, **changes):
         for block, values in changes.items():
             config["base"][block] |= values
-        return Expected(Study(config), lambda wrapped: 0).modules(stage, variant)
+        return Expected(Study(config), lambda run, wrapped: 0).modules(stage, variant)
 
     return of
 
@@ -42,10 +42,10 @@ def test_an_evaluation_has_the_parts_alone_and_an_export_nothing(modules):
 
 
 def test_an_export_that_calibrates_runs_the_model_by_a_script_of_its_own(modules, config):
-    plain = Expected(Study(config), lambda wrapped: 0)
+    plain = Expected(Study(config), lambda run, wrapped: 0)
     assert plain.script("export", "base").stem == "export"
     assert modules("export", "base", export={"calibration_batches": 2}) == BASE
-    calibrated = Expected(Study(config), lambda wrapped: 0)
+    calibrated = Expected(Study(config), lambda run, wrapped: 0)
     assert calibrated.script("export", "base").stem == "calibrated_export"
     assert calibrated.label("export", "base") != plain.label("export", "base")
     assert calibrated.label("train", "base") == plain.label("train", "base")
@@ -56,14 +56,14 @@ def test_the_code_that_counts_is_that_of_the_wrapper_where_there_is_one(config):
     sizes = []
     for wrapper in (False, True):
         config["base"]["export"]["code_wrapper"] = wrapper
-        expected = Expected(Study(config), lambda wrapped: 57 if wrapped else 180)
+        expected = Expected(Study(config), lambda run, wrapped: 57 if wrapped else 180)
         blocks = expected.settings("export", "base"), expected.identity("export", "base")
         sizes.append([block["export"]["code_bytes"] for block in blocks])
     assert sizes == [[180, 180], [57, 57]]
 
 
 def test_settings_that_came_later_do_not_identify_an_export_that_has_none_of_them(config):
-    identified = Expected(Study(config), lambda wrapped: 0).identity("export", "base")["export"]
+    identified = Expected(Study(config), lambda run, wrapped: 0).identity("export", "base")["export"]
     assert identified.keys() == {
         "cap_bytes", "code_bytes", "passthrough_max_elements", "levels", "scale_floor", "clip", "codec", "plan",
     }  # fmt: skip

@@ -104,31 +104,31 @@ def test_an_estimate_is_told_every_long_job_and_what_it_waits_for(layout):
 @pytest.fixture
 def expected(layout):
     """What results must be made from, with a code of 1,000 bytes."""
-    return Expected(layout.study, lambda wrapped: 1000)
+    return Expected(layout.study, lambda run, wrapped: 1000)
 
 
 def test_settings_of_how_a_stage_is_computed_identify_nothing(config):
-    before = Expected(Study(config), lambda wrapped: 1000)
+    before = Expected(Study(config), lambda run, wrapped: 1000)
     config["base"]["train"] |= {"threads": 2, "devices": 1, "tensorboard": True, "checkpoint_every": 7}
     for evaluation in config["base"]["evaluate"].values():
         evaluation |= {"threads": 2, "memory_mb": 64, "batch_windows": 3}
     config["base"]["evaluate"]["legal_ttt"]["save_every_chunks"] = 3
-    after = Expected(Study(config), lambda wrapped: 1000)
+    after = Expected(Study(config), lambda run, wrapped: 1000)
     for stage in STAGES:
         assert before.label(stage, "base") == after.label(stage, "base")
         assert before.settings(stage, "base") != after.settings(stage, "base") or stage == "export"
 
 
 def test_every_other_setting_identifies_its_stage(config):
-    before = Expected(Study(config), lambda wrapped: 1000)
+    before = Expected(Study(config), lambda run, wrapped: 1000)
     config["base"]["train"]["steps"] += 1
-    after = Expected(Study(config), lambda wrapped: 1000)
+    after = Expected(Study(config), lambda run, wrapped: 1000)
     changed = [stage for stage in STAGES if before.label(stage, "base") != after.label(stage, "base")]
     assert changed == ["train"]
 
 
 def test_the_size_of_the_code_is_a_setting_of_the_export(layout, expected):
-    other = Expected(layout.study, lambda wrapped: 2000)
+    other = Expected(layout.study, lambda run, wrapped: 2000)
     assert expected.settings("export", "base")["export"]["code_bytes"] == 1000
     assert [stage for stage in STAGES if expected.label(stage, "base") != other.label(stage, "base")] == ["export"]
 

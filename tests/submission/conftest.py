@@ -81,7 +81,7 @@ class Submittable:
             "settings": {},
             "ledger": {"steps": 3},
         }
-        code_bytes = bundle.size_bytes()
+        code_bytes = bundle.size_bytes(self.settings.model_dump())
         return {
             key: str(self.write(folder / name, content))
             for key, name, content in [

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -10,11 +11,13 @@ import numpy as np
 import pytest
 import yaml
 
+from flowgolf.model import registry
 from flowgolf.study.docs import ROOT
 from flowgolf.study.extends import whole
 from flowgolf.study.settings import RunSettings
 from flowgolf.study.study import Study
 from flowgolf.submission.one_file import bundle
+from flowgolf.submission.one_file.registries import Needed
 
 WEIGHTS_ROOM = 201_968  # of the quick study: base fits in int6, nfm needs two blocks in int5 (README)
 
@@ -25,25 +28,47 @@ def studies() -> dict[str, Study]:
 
 
 def test_every_run_of_every_shipped_study_has_a_file_of_the_counted_size() -> None:
-    sizes = set()
     for study in studies().values():
         for name, settings in study.variants.items():
             text = bundle.train_gpt({"variant": name, **settings.model_dump()})
             compile(text, "train_gpt.py", "exec")
-            sizes.add(len(text.encode()))
-    assert sizes == {bundle.size_bytes()}
+            assert len(text.encode()) == bundle.size_bytes(settings.model_dump()), name
 
 
 def test_the_quick_studys_cap_leaves_the_room_that_its_table_was_made_with() -> None:
     cap = studies()["config"].settings.base.export.cap_bytes
-    assert cap == WEIGHTS_ROOM + bundle.size_bytes(), (
-        f"set config.yaml's cap_bytes to {WEIGHTS_ROOM + bundle.size_bytes()}"
-    )
+    needed = WEIGHTS_ROOM + bundle.size_bytes(studies()["config"].variants["nfm"].model_dump())
+    assert cap == needed, f"set config.yaml's cap_bytes to {needed}"
 
 
-def test_nothing_is_imported_besides_four_packages_and_the_standard_library() -> None:
+def code(settings: RunSettings) -> str:
+    return bundle.code(Needed.of(settings.model_dump()))
+
+
+def test_a_file_has_the_parts_and_optimisers_of_its_arm_alone(nfm: RunSettings) -> None:
+    assert "class FlowMatcher(" in code(nfm) and "class Muon(" in code(nfm)
+    assert "class ValueEmbedding(" not in code(nfm) and "class LogitScale(" not in code(nfm)
+    without = nfm.model_copy(update={
+        "model": nfm.model.model_copy(update={"flow_matcher": None, "smear": False}),
+        "train": nfm.train.model_copy(update={"matrix_optimizer": "adamw"}),
+    })  # fmt: skip
+    assert not any(f"class {name}(" in code(without) for name in ("FlowMatcher", "Smear", "Muon"))
+
+
+def test_a_part_more_in_the_package_changes_no_file_of_others(
+    nfm: RunSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = bundle.train_gpt({"variant": "nfm", **nfm.model_dump()})
+    text = (registry.FOLDER / "logit_scale.py").read_text()
+    (tmp_path / "another.py").write_text(text.replace("class LogitScale", "class Another"))
+    monkeypatch.setitem(registry.further, "another", tmp_path / "another.py")
+    bundle.code.cache_clear()
+    assert bundle.train_gpt({"variant": "nfm", **nfm.model_dump()}) == before
+
+
+def test_nothing_is_imported_besides_four_packages_and_the_standard_library(nfm: RunSettings) -> None:
     imported = set()
-    for node in ast.walk(ast.parse(bundle.code())):
+    for node in ast.walk(ast.parse(code(nfm))):
         if isinstance(node, ast.Import):
             imported |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -52,8 +77,8 @@ def test_nothing_is_imported_besides_four_packages_and_the_standard_library() ->
     assert imported - sys.stdlib_module_names == {*bundle.PACKAGES, *bundle.OPTIONAL}
 
 
-def test_brotli_is_imported_only_by_what_reads_or_writes_it() -> None:
-    tree = ast.parse(bundle.code())
+def test_brotli_is_imported_only_by_what_reads_or_writes_it(nfm: RunSettings) -> None:
+    tree = ast.parse(code(nfm))
     importers = {
         node.name
         for node in ast.walk(tree)
@@ -63,8 +88,8 @@ def test_brotli_is_imported_only_by_what_reads_or_writes_it() -> None:
     assert not any(isinstance(node, ast.Import) and node.names[0].name == "brotli" for node in tree.body)
 
 
-def test_docstrings_are_left_out_but_for_the_files_own() -> None:
-    tree = ast.parse(bundle.code())
+def test_docstrings_are_left_out_but_for_the_files_own(nfm: RunSettings) -> None:
+    tree = ast.parse(code(nfm))
     inner = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
     assert len(inner) > 200
     assert [node.name for node in inner if ast.get_docstring(node)] == []
@@ -72,8 +97,9 @@ def test_docstrings_are_left_out_but_for_the_files_own() -> None:
 
 
 def test_generating_it_imports_no_library() -> None:
-    code = "import sys; from flowgolf.submission.one_file import bundle; bundle.size_bytes(); print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    call = "bundle.code(bundle.Needed(('bigram', 'smear'), ('adamw', 'muon')))"
+    script = f"import sys; from flowgolf.submission.one_file import bundle; {call}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert "flowgolf.submission.one_file.flatten" in loaded
     assert not {"torch", "numpy", "pandas", "pydantic", "zstandard"} & set(loaded)
 

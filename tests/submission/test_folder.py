@@ -28,7 +28,7 @@ def test_a_folder_holds_all_that_a_pull_request_needs(submittable: Any) -> None:
         "README.md", "artifact.bin", "submission.json", "train_gpt.py", *logs,
     ]  # fmt: skip
     assert (folder / "artifact.bin").read_bytes() == b"weights 1337"
-    assert (folder / "train_gpt.py").stat().st_size == bundle.size_bytes()
+    assert (folder / "train_gpt.py").stat().st_size == bundle.size_bytes(submittable.settings.model_dump())
 
 
 def test_figures_are_means_over_seeds(submittable: Any) -> None:
@@ -61,7 +61,7 @@ def test_readme_and_log_give_the_figures(submittable: Any) -> None:
     text = (folder / "README.md").read_text()
     assert f"**val_bpb {statistics.fmean(BPB):.5f}**" in text
     assert "| 1337   | 1.16337" in text
-    assert f"{bundle.size_bytes():,} bytes of code" in text
+    assert f"{bundle.size_bytes(submittable.settings.model_dump()):,} bytes of code" in text
     lines = (folder / "train_seed42.log").read_text().splitlines()
     assert "train step:0 val_bpb:3.5" in lines
     assert "train step:1 train_loss:6.9" in lines
@@ -91,7 +91,7 @@ def test_every_rule_of_an_evaluation_has_a_flag(submittable: Any) -> None:
 def test_a_wrapper_lies_beside_the_readable_file_that_it_unpacks_to(submittable: Any) -> None:
     export = submittable.settings.export.model_copy(update={"code_wrapper": True})
     submittable.settings = submittable.settings.model_copy(update={"export": export})
-    size = bundle.size_bytes(in_wrapper=True)
+    size = bundle.size_bytes(submittable.settings.model_dump(), in_wrapper=True)
     for seed in (42, 1337):
         submittable.change(seed, "export", bytes_code=size, bytes_total=10 + size)
     submit(submittable)

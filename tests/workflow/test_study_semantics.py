@@ -120,6 +120,16 @@ EDITS = [
 ]
 
 
+def test_a_new_part_that_no_arm_has_reruns_nothing(clone):
+    parts = clone.folder / "workflow" / "flowgolf" / "model" / "parts"
+    new = parts / "another.py"
+    new.write_text((parts / "logit_scale.py").read_text().replace("LogitScale", "Another") + "\n# long\n" * 1000)
+    try:
+        assert clone.planned() == {}
+    finally:
+        new.unlink()
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new", "reruns"), EDITS, ids=[f"{edit[0]}-{edit[1] or 'NEW'}" for edit in EDITS]
 )

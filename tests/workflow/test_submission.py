@@ -80,7 +80,7 @@ def test_training_on_two_processes_starts_the_same_file_again(clone, python, tmp
     settings["train"] |= {"micro_batches": 2, "devices": 2}
     (tmp_path / "train_gpt.py").write_text(bundle.train_gpt({"variant": "nfm", **settings}))
     (record,) = alone(python, tmp_path, "train", "--data", str(clone.results / "data"), "--seed", "1")
-    assert record["bytes_total"] == (tmp_path / "artifact.bin").stat().st_size + bundle.size_bytes()
+    assert record["bytes_total"] == (tmp_path / "artifact.bin").stat().st_size + bundle.size_bytes(settings)
     assert json.loads((tmp_path / "run.json").read_text())["sessions"][0]["devices"] == 2
 
 

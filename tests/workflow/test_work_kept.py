@@ -64,6 +64,7 @@ def test_a_shard_that_is_gone_or_changed_is_made_again_and_no_training(clone, sp
 
 
 def test_saved_states_of_settings_that_are_gone_are_removed_on_request(clone):
+    run(clone, "clean")  # whatever other tests have left
     old = clone.results / "state" / "train" / "nfm" / "seed1-000000000000"
     old.mkdir(parents=True)
     (old / "state.pt").write_bytes(bytes(1_000_000))

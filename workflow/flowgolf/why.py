@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def answers(study: Study, variant: str, stage: str) -> Iterator[tuple[bool, list[str]]]:
     """For each run of a variant: whether its result is up to date, and the lines to print."""
-    layout, expected = Layout(study), Expected(study, bundle.size_bytes)
+    layout, expected = Layout(study), Expected(study, lambda run, wrapped: bundle.size_bytes(run.model_dump(), wrapped))
     owner = study.owner(stage, variant)
     if owner != variant:
         yield True, [f"{stage} of {variant} is that of {owner}: the same settings"]

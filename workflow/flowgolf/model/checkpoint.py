@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flowgolf.model import roles, weights_file
+from flowgolf.model import registry, roles, weights_file
 from flowgolf.model.gpt import GPT
 
 
@@ -10,4 +10,5 @@ def save_weights(path: str | Path, gpt: GPT) -> None:
     """Write a model's weights, with its settings and how each weight is to be stored beside them."""
     weights = {name: weight.detach().cpu().contiguous() for name, weight in gpt.state_dict().items()}
     stored = {known.saved_as: known.stored for known in gpt.known.values()}
-    weights_file.save(path, weights, roles.to_text(gpt.settings.model_dump(mode="json"), stored))
+    model = registry.kept_in_files(gpt.settings.model_dump(mode="json"))
+    weights_file.save(path, weights, roles.to_text(model, stored))

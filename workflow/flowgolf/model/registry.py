@@ -6,7 +6,7 @@ model has the part, so that an edit of it concerns the models that have it and n
 
 import importlib.util
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -73,6 +73,20 @@ def part_fields(core: Sequence[str]) -> list[tuple[str, str | None, Any, Any]]:
 def switched_on(model: Any) -> list[str]:
     """Keys of the parts that a model has, in alphabetical order; `model` are its settings."""
     return [key for key in part_keys() if getattr(model, key, None) not in (None, False)]
+
+
+def asked_for() -> list[str]:
+    """Keys of the parts that a model has only where its settings ask for them, in alphabetical order."""
+    return [each.key for each in map(part, part_keys()) if not each.on]
+
+
+def kept_in_files(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a model as checkpoints and artifacts hold them: nothing is said of parts that nobody asked for.
+
+    So a part more in the package changes no byte of a model that does not have it.
+    """
+    silent = asked_for()
+    return {key: value for key, value in model.items() if not (key in silent and value in (None, False))}
 
 
 def part_class(key: str) -> type[Any]:

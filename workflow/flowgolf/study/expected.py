@@ -8,6 +8,7 @@ from typing import Any
 from flowgolf import provenance
 from flowgolf.model import registry as parts
 from flowgolf.study.runtime import runtime
+from flowgolf.study.settings import RunSettings
 from flowgolf.study.stages import CALIBRATED_EXPORT, STAGES, calibrates
 from flowgolf.study.study import Study
 from flowgolf.train import registry as optimisers
@@ -16,8 +17,8 @@ from flowgolf.train import registry as optimisers
 class Expected:
     """Settings and code of each stage of each variant, as they are now; computed once a process."""
 
-    def __init__(self, study: Study, code_bytes: Callable[[bool], int]) -> None:
-        """`code_bytes` gives the size of the generated train_gpt.py, in its wrapper or not, where it is left open."""
+    def __init__(self, study: Study, code_bytes: Callable[[RunSettings, bool], int]) -> None:
+        """`code_bytes` gives the size of an arm's generated train_gpt.py, in its wrapper or not, where it is open."""
         self.study, self.code_bytes = study, code_bytes
         self.versions = runtime(study.settings.equal_versions)
         self.label = cache(self._label)
@@ -25,16 +26,17 @@ class Expected:
 
     def settings(self, stage: str, variant: str) -> dict[str, Any]:
         """Everything that the stage runs with, block by block, as JSON values."""
-        return self._counted(stage, self.study.stage_settings(stage, variant))
+        return self._counted(stage, variant, self.study.stage_settings(stage, variant))
 
     def _identity(self, stage: str, variant: str) -> dict[str, Any]:
         """The settings that its result is identified by, as JSON values."""
-        return self._counted(stage, self.study.identity(stage, variant))
+        return self._counted(stage, variant, self.study.identity(stage, variant))
 
-    def _counted(self, stage: str, blocks: dict[str, Any]) -> dict[str, Any]:
+    def _counted(self, stage: str, variant: str, blocks: dict[str, Any]) -> dict[str, Any]:
         """The same with the size of the code spelt out: another size leaves another room for the weights."""
         if stage == "export" and blocks["export"]["code_bytes"] is None:
-            blocks["export"]["code_bytes"] = self.code_bytes(blocks["export"].get("code_wrapper", False))
+            wrapper = blocks["export"].get("code_wrapper", False)
+            blocks["export"]["code_bytes"] = self.code_bytes(self.study.variants[variant], wrapper)
         return blocks
 
     def script(self, stage: str, variant: str) -> Path:

@@ -1,7 +1,8 @@
 """The self-contained train_gpt.py of a run, and its size: what counts as code against the cap.
 
-The size is a function of the package alone. Settings and what is left of a block of BLOCK_BYTES are filled up, so that
-neither a setting nor a small edit changes what is left for the weights.
+It has the parts and the optimisers that the run uses and no others, so that one more in the package changes no file of
+a run without it. Settings and what is left of a block of BLOCK_BYTES are filled up, so that neither another value nor a
+small edit changes what is left for the weights.
 """
 
 from collections.abc import Mapping
@@ -10,8 +11,10 @@ from hashlib import sha256
 from pprint import pformat
 from typing import Any
 
+from flowgolf.model.registry import kept_in_files
 from flowgolf.submission.one_file import registries
 from flowgolf.submission.one_file.flatten import flatten
+from flowgolf.submission.one_file.registries import Needed
 from flowgolf.submission.one_file.wrapper import wrapped
 
 ENTRY = "flowgolf.submission.one_file.entry"
@@ -42,20 +45,25 @@ BLOCK_BYTES = 4096
 
 
 @cache
-def code() -> str:
-    """The file without its settings; the same for every run. ValueError when it cannot be made of the package."""
-    return HEADER + flatten(ENTRY, STAND_INS, PACKAGES, registries.sources())
+def code(needed: Needed) -> str:
+    """The file without its settings. ValueError when it cannot be made of the package."""
+    return HEADER + flatten(ENTRY, STAND_INS, PACKAGES, registries.sources(needed))
 
 
-def digest() -> str:
-    """Hash of the file without its settings."""
-    return sha256(code().encode()).hexdigest()
+def digest(settings: Mapping[str, Any]) -> str:
+    """Hash of the file of a run without its settings."""
+    return sha256(code(Needed.of(settings)).encode()).hexdigest()
+
+
+def size_bytes(settings: Mapping[str, Any], in_wrapper: bool = False) -> int:
+    """Size of the train_gpt.py of a run, as it is or in its wrapper; of `settings`, `model` and `train` matter."""
+    return size_of(Needed.of(settings), in_wrapper)
 
 
 @cache
-def size_bytes(in_wrapper: bool = False) -> int:
-    """Size of every train_gpt.py that this package generates, as it is or in its wrapper."""
-    text = wrapped(code() + FOOTER) if in_wrapper else code() + FOOTER
+def size_of(needed: Needed, in_wrapper: bool) -> int:
+    """Size of every train_gpt.py with these parts and optimisers."""
+    text = wrapped(code(needed) + FOOTER) if in_wrapper else code(needed) + FOOTER
     room = len(text.encode()) + (PACKED_SETTINGS_BYTES if in_wrapper else SETTINGS_BYTES)
     return -(-room // BLOCK_BYTES) * BLOCK_BYTES
 
@@ -63,7 +71,7 @@ def size_bytes(in_wrapper: bool = False) -> int:
 def wrapped_train_gpt(settings: Mapping[str, Any]) -> str:
     """The file of a run in its wrapper, which unpacks to the text of `train_gpt`; ValueError as there."""
     program = wrapped(train_gpt(settings))
-    room = size_bytes(in_wrapper=True) - len(program.encode())
+    room = size_bytes(settings, in_wrapper=True) - len(program.encode())
     if room < 0:
         raise ValueError(f"train_gpt.py: the wrapper of {settings['variant']} is {-room} bytes larger than is counted")
     return program + filling(room)
@@ -74,17 +82,18 @@ def train_gpt(settings: Mapping[str, Any]) -> str:
 
     ValueError for settings that take more room than every file has for them.
     """
-    literal = "\n# settings of this run\nSETTINGS = " + pformat(dict(settings), width=110, sort_dicts=False) + "\n"
+    values = dict(settings) | {"model": kept_in_files(settings["model"])}
+    literal = "\n# settings of this run\nSETTINGS = " + pformat(values, width=110, sort_dicts=False) + "\n"
     if len(literal.encode()) > SETTINGS_BYTES:
         raise ValueError(
             f"train_gpt.py: the settings of {settings['variant']} take {len(literal.encode())} bytes, "
             f"{SETTINGS_BYTES} are kept for them"
         )
-    text = code() + literal + FOOTER
-    return text + filling(size_bytes() - len(text.encode()))
+    text = code(Needed.of(settings)) + literal + FOOTER
+    return text + filling(size_bytes(settings) - len(text.encode()))
 
 
 def filling(count: int) -> str:
     """`count` bytes of comment."""
-    text = "# fill up to the size that counts: the same for every run\n" + "#" * count
+    text = "# fill up to the size that counts\n" + "#" * count
     return f"{text[: count - 1]}\n" if count else ""

@@ -1,9 +1,14 @@
-"""The lists of parts and optimisers as the generated train_gpt.py has them: spelt out, since it has no folder to list.
+"""The parts and optimisers that a generated train_gpt.py has: those of its arm, spelt out; it has no folder to list.
 
-Each takes the place of a module that imports by name; in a file that holds everything a name is enough.
+Each text takes the place of a module that imports by name; in a file that holds all it needs a name is enough.
 """
 
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
 from flowgolf.model import registry as parts
+from flowgolf.model.declared import Declared
 from flowgolf.train import registry as optimisers
 
 PARTS = """{imports}
@@ -14,6 +19,8 @@ def part_fields(core):
     return [{fields}]
 def switched_on(model):
     return [key for key in CLASSES if getattr(model, key) not in (None, False)]
+def kept_in_files(model):
+    return dict(model)
 """
 OPTIMISERS = """{imports}
 CHOICES = {choices}
@@ -25,29 +32,56 @@ def names():
 """
 
 
-def sources() -> dict[str, str]:
+class Needed(NamedTuple):
+    """What a file has of the parts and optimisers of the package."""
+
+    parts: tuple[str, ...]
+    optimisers: tuple[str, ...]
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "Needed":
+        """What an arm needs; of its settings, as plain values, `model` and `train` are looked at."""
+        model, train = SimpleNamespace(**settings["model"]), SimpleNamespace(**settings["train"])
+        return cls(tuple(parts.switched_on(model)), tuple(optimisers.switched_on(train)))
+
+
+def sources(needed: Needed) -> dict[str, str]:
     """The text of each such module by its dotted name."""
-    return {parts.__name__: part_registry(), optimisers.__name__: optimiser_registry()}
+    return {parts.__name__: part_registry(needed.parts), optimisers.__name__: optimiser_registry(needed.optimisers)}
 
 
-def part_registry() -> str:
-    """Every part that the package has: its class, and type and default of its key under `model:`."""
-    declared = [parts.part(key) for key in parts.part_keys()]
+def part_registry(keys: tuple[str, ...]) -> str:
+    """The parts of these keys: class, and type and default of the key under `model:`.
+
+    Of the other parts only those have a key that a model has unless it is told not to: it is null here.
+    """
+    declared = [parts.part(key) for key in keys]
     imports = "\n".join(
         f"from {each.module} import {', '.join(filter(None, (each.class_name, each.block_name)))}" for each in declared
     )
     classes = ", ".join(f"{each.key!r}: {each.class_name}" for each in declared)
-    fields = []
-    for each in parts.in_order():
-        kind = f"{each.block_name} | None" if each.block_name else "bool"
-        default = each.on if each.block_name is None else f"{each.block_name}()" if each.on else None
-        fields.append(f"({each.key!r}, {each.after!r}, {kind}, {default})")
+    known = {each.key: each for each in parts.in_order()}
+    fields = [field(each, keys, known) for each in known.values() if each.key in keys or each.on]
     return PARTS.format(imports=imports, classes=classes, fields=", ".join(fields))
 
 
-def optimiser_registry() -> str:
-    """Every optimiser's class."""
-    known = {name: optimisers.class_name(name) for name in optimisers.names()}
+def field(part: Declared, keys: tuple[str, ...], known: Mapping[str, Declared]) -> str:
+    """Key, the key that it stands after, type and default of a part's setting, as source; `keys` are those in use."""
+    after = part.after
+    while after is not None and after in known and after not in keys and not known[after].on:
+        after = known[after].after
+    if part.block_name is None:
+        kind, default = "bool", str(part.on and part.key in keys)
+    elif part.key in keys:
+        kind, default = f"{part.block_name} | None", f"{part.block_name}()" if part.on else "None"
+    else:
+        kind, default = "type(None)", "None"
+    return f"({part.key!r}, {after!r}, {kind}, {default})"
+
+
+def optimiser_registry(names: tuple[str, ...]) -> str:
+    """The classes of these optimisers."""
+    known = {name: optimisers.class_name(name) for name in names}
     imports = "\n".join(f"from {optimisers.module_name(name)} import {kind}" for name, kind in known.items())
     classes = ", ".join(f"{name!r}: {kind}" for name, kind in known.items())
     return OPTIMISERS.format(imports=imports, choices=optimisers.CHOICES, classes=classes, names=list(known))
