@@ -11,25 +11,18 @@ import inspect
 import json
 from difflib import get_close_matches
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from flowgolf import provenance
-from flowgolf.data.source_files import source_files
+from flowgolf import ideas, provenance
+from flowgolf.model.declared import PartFileError
 from flowgolf.running.words import Words
 from flowgolf.study.errors import ConfigError, read_yaml
-from flowgolf.study.expected import Expected
 from flowgolf.study.extends import whole
-from flowgolf.study.files_named import check_files
-from flowgolf.study.jobs import timed, watched
-from flowgolf.study.layout import Layout
-from flowgolf.study.manifest import manifest
 from flowgolf.study.ownership import claim, foreign_library, foreign_results
-from flowgolf.study.stages import STAGES, calibrates
-from flowgolf.study.study import Run, Study
-from flowgolf.submission.one_file import bundle
 
 CHECKOUT = Path(workflow.current_basedir).parent  # also where another Snakefile uses this one as a module
 # Snakemake keeps nearly all the objects that it makes: looking for garbage among them as often as usual finds nothing
@@ -44,7 +37,7 @@ def told(function, *arguments):
     """What a function returns; what it refuses of the configuration ends Snakemake with that sentence."""
     try:
         return function(*arguments)
-    except ConfigError as error:
+    except (ConfigError, ideas.IdeaError, PartFileError) as error:
         raise WorkflowError(str(error)) from None
 
 
@@ -55,7 +48,25 @@ def read_configuration():
     return whole(config, workflow.configfiles)
 
 
+def known_settings():
+    """Read the parts and optimisers of the study's own, before anything asks what settings there are."""
+    ideas.announce(CONFIGURATION)
+    import_module("flowgolf.study.settings")
+
+
 CONFIGURATION = told(read_configuration)
+told(known_settings)
+
+from flowgolf.data.source_files import source_files
+from flowgolf.study.expected import Expected
+from flowgolf.study.files_named import check_files
+from flowgolf.study.jobs import timed, watched
+from flowgolf.study.layout import Layout
+from flowgolf.study.manifest import manifest
+from flowgolf.study.stages import STAGES, calibrates
+from flowgolf.study.study import Run, Study
+from flowgolf.submission.one_file import bundle
+
 study = told(Study, CONFIGURATION, ", ".join(str(path) for path in workflow.configfiles))
 layout = Layout(study)
 if problem := foreign_library(CHECKOUT):

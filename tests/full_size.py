@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from flowgolf.study.study import merge
+from flowgolf.study.merge import merge
 from four_packages import four_package_interpreter, run_alone
 from repository import ROOT
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from flowgolf.study.study import merge
+from flowgolf.study.merge import merge
 from repository import ROOT
 
 TINY = {

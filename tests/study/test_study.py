@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from flowgolf.study.errors import ConfigError
-from flowgolf.study.study import Run, Study, merge, nested
+from flowgolf.study.merge import merge
+from flowgolf.study.study import Run, Study, nested
 
 
 def test_declared_runs_are_variants_times_seeds_then_sweep_points(config):

@@ -12,6 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+from flowgolf import ideas
+
 WORKFLOW = Path(__file__).resolve().parents[1]
 NEVER_COUNTS = ("flowgolf.running", "flowgolf.provenance", "flowgolf.settings")
 DECLARES = ("pydantic", "flowgolf.settings")
@@ -70,7 +72,9 @@ def modules_of(name: str) -> tuple[str, ...]:
 
 
 def file_of(name: str) -> Path:
-    """The file of a dotted module name: a package's `__init__.py`, or the module's own."""
+    """The file of a dotted module name: an idea's, a package's `__init__.py`, or the module's own."""
+    if idea := ideas.file_of(name):
+        return idea
     folder = WORKFLOW.joinpath(*name.split("."))
     return folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
 

@@ -9,15 +9,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from traceback import extract_tb
 from types import ModuleType
 from typing import Any
 
+from flowgolf import ideas
 from flowgolf.model.declared import Declared, PartFileError, declared
 
 FOLDER = Path(__file__).parent / "parts"
 PACKAGE = "flowgolf.model.parts"
 
-further: dict[str, Path] = {}
+further: dict[str, Path] = ideas.of_kind("part")
 """Parts that lie elsewhere: key -> file. ModelSettings knows those that were here when it was made."""
 
 
@@ -36,7 +38,7 @@ def path(key: str) -> Path:
 
 def module_name(key: str) -> str:
     """Dotted name of a part's module; of a file outside the package the one that it is imported under."""
-    return f"flowgolf_parts.{key}" if key in further else f"{PACKAGE}.{key}"
+    return f"{ideas.PACKAGE}.{key}" if key in further else f"{PACKAGE}.{key}"
 
 
 def part(key: str) -> Declared:
@@ -90,20 +92,28 @@ def kept_in_files(model: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def part_class(key: str) -> type[Any]:
-    """The class of a part, which imports its file and torch; a `flowgolf.model.part.Part`."""
-    found: type[Any] = getattr(load(module_name(key), path(key)), part(key).class_name)
+    """The class of a part, which imports its file and torch; a `flowgolf.model.part.Part`.
+
+    Its settings classes become those that `declared` made.
+    """
+    module = load(module_name(key), path(key))
+    vars(module).update(part(key).settings())
+    found: type[Any] = getattr(module, part(key).class_name)
     return found
 
 
 @cache
 def load(name: str, file: Path) -> ModuleType:
-    """Import a file under a name, once; its settings classes are those that `declared` made."""
+    """Import a file under a name, once; a file that cannot be imported is a PartFileError with its line."""
     if name in sys.modules:
-        module = sys.modules[name]
-    else:
-        spec = importlib.util.spec_from_file_location(name, file)
-        assert spec is not None and spec.loader is not None
-        module = sys.modules[name] = importlib.util.module_from_spec(spec)
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
         spec.loader.exec_module(module)
-    vars(module).update(declared(file, name).settings())
+    except Exception as error:
+        del sys.modules[name]
+        lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == str(file)]
+        raise PartFileError(f"{file}:{lines[-1] if lines else 1}: {type(error).__name__}: {error}") from error
     return module

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from flowgolf.study.errors import ConfigError, nearest_key, read_yaml
-from flowgolf.study.study import merge
+from flowgolf.study.merge import merge
 
 KEY = "extends"
 NAMED = ("variants", "sweeps", "imports")

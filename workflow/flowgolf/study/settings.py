@@ -116,6 +116,8 @@ class StudySettings(Settings):
     """Settings tried at several values."""
     imports: dict[str, ImportSettings] = {}
     """Variants whose weights come from a file."""
+    ideas: list[str] = []
+    """Files of your own, each with a part of the model or an optimiser; see docs/ideas.md."""
     report: ReportSettings = ReportSettings()
     """What the tables compare."""
     equal_versions: dict[str, list[str]] = {}

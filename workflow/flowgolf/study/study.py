@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from flowgolf.data.settings import DataSettings, TokenizedSource
 from flowgolf.settings import Settings, identity
 from flowgolf.study.errors import ConfigError, nearest_key, number_problems, sentences, setting_keys
+from flowgolf.study.merge import merge
 from flowgolf.study.settings import NAME_PATTERN, RunSettings, StudySettings
 from flowgolf.study.stages import STAGES, without_execution
 
@@ -266,12 +267,3 @@ def nested(key: str, value: Any) -> dict[str, Any]:
         value = {part: value}
     result: dict[str, Any] = value
     return result
-
-
-def merge(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
-    """`base` with `override` on top: blocks merge key by key, anything else replaces, null included."""
-    merged = dict(base)
-    for key, value in override.items():
-        inner = merged.get(key)
-        merged[key] = merge(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
-    return merged

@@ -4,11 +4,12 @@ Nothing imports an optimiser's file by a statement, so that an edit of it concer
 """
 
 import ast
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from flowgolf import ideas
 from flowgolf.model.declared import parsed
+from flowgolf.model.registry import load
 
 FOLDER = Path(__file__).parent / "optimisers"
 PACKAGE = "flowgolf.train.optimisers"
@@ -18,7 +19,11 @@ CHOICES = {"matrices": "matrix_optimizer", "embeddings": "embedding_optimizer", 
 
 def names() -> list[str]:
     """Names of the optimisers, in alphabetical order."""
-    return sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
+    own = ideas.of_kind("optimiser")
+    listed = {path.stem for path in FOLDER.glob("*.py")} - {"__init__"}
+    if twice := listed & own.keys():
+        raise ideas.IdeaError(f"{own[min(twice)]}: the package has an optimiser {min(twice)} already; rename the file")
+    return sorted(listed | own.keys())
 
 
 def switched_on(train: Any) -> list[str]:
@@ -28,12 +33,12 @@ def switched_on(train: Any) -> list[str]:
 
 def path(name: str) -> Path:
     """The file of an optimiser."""
-    return FOLDER / f"{name}.py"
+    return ideas.of_kind("optimiser").get(name) or FOLDER / f"{name}.py"
 
 
 def module_name(name: str) -> str:
     """Dotted name of an optimiser's module."""
-    return f"{PACKAGE}.{name}"
+    return f"{ideas.PACKAGE if name in ideas.of_kind('optimiser') else PACKAGE}.{name}"
 
 
 def class_name(name: str) -> str:
@@ -46,5 +51,5 @@ def class_name(name: str) -> str:
 
 def optimiser_class(name: str) -> type[Any]:
     """The class of an optimiser; imports its file, and torch."""
-    found: type[Any] = getattr(import_module(module_name(name)), class_name(name))
+    found: type[Any] = getattr(load(module_name(name), path(name)), class_name(name))
     return found

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from flowgolf import ideas
 from flowgolf.provenance import WORKFLOW, is_text
 
 LEFT_OUT = ("TYPE_CHECKING", "__name__ == '__main__'")
@@ -60,12 +61,12 @@ def when_imported(node: ast.stmt) -> list[ast.stmt]:
 
 def file_of(name: str) -> Path:
     """The file of a dotted module name."""
-    return WORKFLOW.joinpath(*name.split(".")).with_suffix(".py")
+    return ideas.file_of(name) or WORKFLOW.joinpath(*name.split(".")).with_suffix(".py")
 
 
 def is_ours(name: str) -> bool:
-    """Whether a dotted name belongs to the package."""
-    return name.partition(".")[0] == "flowgolf"
+    """Whether a dotted name belongs to the package, or to the ideas beside it."""
+    return name.partition(".")[0] in ("flowgolf", ideas.PACKAGE)
 
 
 def without_texts(body: list[ast.stmt]) -> list[ast.stmt]:
