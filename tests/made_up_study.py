@@ -10,6 +10,8 @@ import numpy as np
 
 STAGES = ("train", "export", "sliding", "legal_ttt")
 SEEDS = [42, 1337, 2025]
+SHA256 = "0123456789abcdef"
+DATA = {"tokenizer": "c" * 64, "train": "a" * 64, "validation": "b" * 64}
 BASE_BPB = {42: 2.110, 1337: 2.114, 2025: 2.108}
 
 
@@ -64,6 +66,11 @@ class StudyFolder:
         path = Path(self.entry(variant, seed)[stage])
         self.write(path, json.loads(path.read_text()) | changes)
 
+    def change_all(self, stage: str, **changes: Any) -> None:
+        """Change keys of this stage's records of all runs."""
+        for run in self.manifest["runs"]:
+            self.change(run["variant"], run["seed"], stage, **changes)
+
     def remove(self, variant: str, seed: int, *stages: str) -> None:
         """Take a run's records of these stages away."""
         for stage in stages:
@@ -87,12 +94,13 @@ class StudyFolder:
         })  # fmt: skip
         self.write(run["export"], export_record(index, seed) | made)
         score = {"nats": 1.0, "bytes": 10, "tokens": 5, "loss": 0.2, "partial": False, "seconds": 3.0, **made}
+        score |= {"data": DATA, "tries": 1, "repeats": {"documents": 0, "tolerated": 0}, "artifact_sha256": SHA256}
         settings = {"settings": {"seq_len": 256, "stride": 64}}
         self.write(run["sliding"], {"bpb": bpb, "roundtrip": {"bpb": bpb + 0.015}, **score, **settings})
         self.write(run["legal_ttt"], {"bpb": bpb - 0.05 - (seed % 5) * 1e-4, **score, **settings})
         for stage in ("sliding", "legal_ttt"):
             checks = [{"rule": rule, "name": f"check {rule}", "evidence": f"seen < {rule}"} for rule in (1, 2, 4)]
-            record = {"artifact_sha256": "0123456789abcdef", "checks": checks, "evaluation": stage}
+            record = {"artifact_sha256": SHA256, "checks": checks, "evaluation": stage}
             self.write(Path(run[stage]).with_name("checks.json"), record)
         write_curves(run, bpb)
 

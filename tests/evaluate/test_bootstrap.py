@@ -68,10 +68,15 @@ def test_losses_of_another_text_are_refused(tmp_path: Path, losses: np.ndarray) 
         paired_bootstrap(first, second)
 
 
-def test_one_document_is_not_enough(tmp_path: Path, losses: np.ndarray) -> None:
-    path = keep(tmp_path / "a.npz", losses[: DOCUMENT_TOKENS - 1], num_documents=1)
-    with pytest.raises(ValueError, match="holds one document; a bootstrap over documents needs at least two"):
-        paired_bootstrap(path, path)
+def test_planted_few_documents_get_no_interval(tmp_path: Path, losses: np.ndarray) -> None:
+    first = keep(tmp_path / "a.npz", losses[: 29 * DOCUMENT_TOKENS - 1], num_documents=29)
+    second = keep(tmp_path / "b.npz", losses[: 29 * DOCUMENT_TOKENS - 1] - 0.125, num_documents=29)
+    with pytest.raises(ValueError, match=r"a.npz: The bootstrap .* rest on 29 of them and is not offered below 30: "):
+        paired_bootstrap(first, second)
+    bootstrap({"sliding seed 42": (tmp_path / "a.json", tmp_path / "b.json")}, tmp_path / "bootstrap.json")
+    record = read_json(tmp_path / "bootstrap.json")
+    assert record["comparisons"] == {}
+    assert record["not_offered"].startswith("The bootstrap over documents would rest on 29 of them and is not offered")
 
 
 def test_pairs_of_results_are_compared_by_name(tmp_path: Path, losses: np.ndarray) -> None:
@@ -81,6 +86,7 @@ def test_pairs_of_results_are_compared_by_name(tmp_path: Path, losses: np.ndarra
     comparison = read_json(tmp_path / "bootstrap.json")["comparisons"]["sliding seed 42"]
     assert comparison["high"] < 0
     assert comparison["num_documents"] == NUM_DOCUMENTS
+    assert read_json(tmp_path / "bootstrap.json")["not_offered"] is None
 
 
 def test_results_without_kept_losses_are_refused(tmp_path: Path) -> None:

@@ -22,3 +22,10 @@ def test_without_slurm_the_machine_is_shown():
 def test_a_merged_evaluation_shows_the_jobs_of_its_parts_and_the_longest_wait():
     merged = {**dict.fromkeys(PART), "parts": [PART, {**PART, "slurm_job_id": "18", "queue_seconds": 60}]}
     assert shown(merged) == ("17 18", "g1", 60)
+
+
+def test_tries_and_repeats_of_an_evaluation_are_shown_and_missing_ones_are_not_invented():
+    row = provenance_row(RUN, "sliding", {**PART, "tries": 3, "repeats": {"documents": 7, "tolerated": 9}})
+    assert (row["tries"], row["repeats"]) == ("3", "7")
+    row = provenance_row(RUN, "sliding", PART)
+    assert (row["tries"], row["repeats"]) == ("-", "-")

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from flowgolf.report.pages.markdown_page import result_page
+from flowgolf.report.pages.markdown_page import document_lines, result_page
+from flowgolf.report.results.collect import collect_results
 from flowgolf.report.results.names import PLOTS, sweep_name
 
 COUNTED = {"documents": 12, "bytes_original": 527_531, "tokens": 179_529}
 UNKNOWN_TEXT = {**COUNTED, "bytes_original": None}  # as ready shards leave it
-COMPARISON = {"difference_bpb": 0.00123, "low": -0.001, "high": 0.003, "confidence": 0.95, "num_documents": 12}
+COMPARISON = {"difference_bpb": 0.00123, "low": -0.001, "high": 0.003, "confidence": 0.95, "num_documents": 40}
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def made(study: Any, tmp_path: Path) -> Path:
         for seed in seeds:
             study.change(variant, seed, "train", model=model, train={"batch_tokens": 2048, "threads": 1})
     data = study.write("data.json", {"source": {"source": "sample"}, "train": UNKNOWN_TEXT, "validation": COUNTED})
-    bootstrap = study.write("bootstrap.json", {"comparisons": {"sliding seed 42": COMPARISON}})
+    bootstrap = study.write("bootstrap.json", {"comparisons": {"sliding seed 42": COMPARISON}, "not_offered": None})
     for name in (*PLOTS, sweep_name("loss_weight")):
         (tmp_path / f"{name}.svg").write_text(f"<svg>{name}</svg>")
     page = tmp_path / "pages" / "README.md"
@@ -53,7 +54,7 @@ def test_found_and_not_found_stand_apart(study: Any, made: Path) -> None:
 def test_documents_tables_and_plots_are_there(made: Path) -> None:
     text = made.read_text()
     assert (
-        "- nfm - base, sliding seed 42: +0.00123 bpb, 95% of resamples of 12 documents in [-0.00100, +0.00300]" in text
+        "- nfm - base, sliding seed 42: +0.00123 bpb, 95% of resamples of 40 documents in [-0.00100, +0.00300]" in text
     )
     for heading in ("## Seeds", "## 2x2: variant and legal TTT", "## The arms", "## Sweep: loss_weight", "## Export"):
         assert heading in text
@@ -61,6 +62,12 @@ def test_documents_tables_and_plots_are_there(made: Path) -> None:
     for name in PLOTS:
         assert (made.parent / f"{name}.svg").read_text() == f"<svg>{name}</svg>"
         assert f"]({name}.svg)" in text
+
+
+def test_too_few_documents_are_said_in_place_of_intervals(study: Any) -> None:
+    results = collect_results(study.manifest_path)
+    record = {"comparisons": {}, "not_offered": "The bootstrap would rest on 12 documents."}
+    assert list(document_lines(results, record)) == ["The bootstrap would rest on 12 documents."]
 
 
 def test_records_that_break_a_rule_are_refused(study: Any, tmp_path: Path) -> None:

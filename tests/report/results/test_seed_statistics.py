@@ -9,15 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from flowgolf.report.results.power import seeds_paired
 from flowgolf.report.results.seed_statistics import (
-    MOST_SEEDS,
     Comparison,
     compare,
     holm,
+    not_comparable,
     one_sample,
     pooled_sd,
-    seeds_paired,
-    seeds_unpaired,
     summarise,
     unpaired,
 )
@@ -90,6 +89,12 @@ def test_one_shared_seed_gives_a_difference_without_a_test() -> None:
     assert result.verdict == "not resolved at n = 1; about 10 seeds would resolve this size"
 
 
+def test_one_difference_within_a_training_is_planned_by_the_spread_of_such_differences() -> None:
+    """The middle study's rates of TTT: `about 53 seeds`, where the difference itself hardly varies over seeds."""
+    assert one_sample(arm(0.00171), spread=0.0004).seeds_needed == 3
+    assert compare(arm(1.54921), arm(1.54750), spread=0.00308).seeds_needed == 52
+
+
 def test_without_any_spread_no_number_of_seeds_is_named() -> None:
     assert compare(arm(1.2), arm(1.1)).verdict == "not resolved at n = 1; the spread over seeds is unknown"
     assert compare(arm(1.2), arm(1.1, seeds=(9,))).verdict == "not resolved at n = 1; the spread over seeds is unknown"
@@ -100,10 +105,19 @@ def test_arms_without_values_say_so() -> None:
     assert one_sample(arm()).verdict == "no seed has both figures yet"
 
 
-def test_equal_arms_differ_by_nothing() -> None:
-    result = compare(arm(1.1, 1.2, 1.3), arm(1.1, 1.2, 1.3))
-    assert result.p == 1.0
-    assert result.verdict == "not resolved at n = 3; no difference seen"
+def test_planted_a_difference_without_spread_is_not_tested() -> None:
+    for control in (arm(1.1, 1.2, 1.3), arm(1.0, 1.1, 1.2)):
+        result = compare(arm(1.1, 1.2, 1.3), control)
+        assert result.n == 3 and result.test == "none"
+        assert all(map(math.isnan, (result.p, result.low, result.high)))
+        assert result.verdict == "not resolved at n = 3; no spread between seeds"
+
+
+def test_an_arm_without_spread_has_no_interval() -> None:
+    summary = summarise([0.1 + 0.2, 0.3, 0.3])
+    assert (summary.n, summary.sd) == (3, 0.0)
+    assert summary.mean == pytest.approx(0.3)
+    assert math.isnan(summary.low) and math.isnan(summary.high)
 
 
 def test_rounding_noise_is_no_effect() -> None:
@@ -111,9 +125,11 @@ def test_rounding_noise_is_no_effect() -> None:
     assert not compare(control + 4e-16, control).resolved
 
 
-def test_constant_arms_without_shared_seeds() -> None:
+def test_planted_constant_arms_without_shared_seeds_are_not_tested() -> None:
     result = unpaired(arm(1.2, 1.2), arm(1.1, 1.1, seeds=(1, 2)))
-    assert (result.low, result.high, result.p) == pytest.approx((0.1, 0.1, 0.0))
+    assert result.difference == pytest.approx(0.1)
+    assert all(map(math.isnan, (result.p, result.low, result.high)))
+    assert result.verdict == "not resolved at n = 2; no spread between seeds"
 
 
 @settings(deadline=None)
@@ -129,6 +145,12 @@ def test_planted_the_word_effect_never_stands_beside_an_interval_with_zero(
     result = compare(arm(*treated), arm(*control, seeds=seeds))
     includes_zero = not (result.low > 0 or result.high < 0)
     assert result.verdict.startswith("not resolved" if includes_zero else "effect")
+    assert result.p != 0
+
+
+def test_exchanged_sides_turn_the_signs() -> None:
+    result = unpaired(arm(1.12, 1.13, 1.15), arm(1.11, 1.1, seeds=(1, 2)))
+    assert result.reversed() == unpaired(arm(1.11, 1.1, seeds=(1, 2)), arm(1.12, 1.13, 1.15))
 
 
 def test_an_effect_names_its_direction() -> None:
@@ -136,50 +158,53 @@ def test_an_effect_names_its_direction() -> None:
     assert compare(arm(1.1, 1.11, 1.101), arm(1.2, 1.21, 1.2)).verdict == "effect at n = 3: lower bpb"
 
 
+def with_p(p: float, sd: float = 0.1, low: float = 0.05) -> Comparison:
+    return Comparison(0.1, low, 0.2, p, 3, "paired t", sd)
+
+
 def test_holm_multiplies_the_smallest_p_by_the_number_of_tests() -> None:
-    made = [Comparison(0.1, 0.05, 0.2, p, 3, "paired t", 4) for p in (0.01, 0.04, 0.03)]
-    adjusted = holm(made)
+    adjusted = holm([with_p(p) for p in (0.01, 0.04, 0.03)])
     assert [c.p_holm for c in adjusted] == pytest.approx([0.03, 0.06, 0.06])
     assert [c.resolved for c in adjusted] == [True, False, False]
-    assert adjusted[1].verdict == "not resolved at n = 3; about 4 seeds would resolve this size"
+    assert adjusted[1].p_text == "p = 0.04 (Holm over 3 tests: 0.06)"
+    assert with_p(0.04).p_text == "p = 0.04 (uncorrected)"
+
+
+def test_advice_supposes_the_correction_of_the_verdict() -> None:
+    """One of three is resolved: Holm then asks of the next a p below 5 % divided by the two that are left."""
+    resolved, *others = holm([with_p(p) for p in (0.01, 0.04, 0.03)])
+    assert resolved.verdict == "effect at n = 3: higher bpb"
+    for found in others:
+        assert found.alpha == pytest.approx(0.025)
+        assert found.seeds_needed == seeds_paired(0.1, 0.1, 3, 0.025) == 13
+        assert found.verdict == "not resolved at n = 3; about 13 seeds would resolve this size"
+
+
+def test_advice_counts_what_is_still_to_be_tested_and_not_what_never_can_be() -> None:
+    untested, same = compare(arm(1.2), arm(1.1), spread=0.1), compare(arm(1.1, 1.2), arm(1.0, 1.1))
+    assert [found.alpha for found in holm([untested, untested, same])] == pytest.approx([0.025] * 3)
 
 
 def test_holm_passes_over_comparisons_without_a_test() -> None:
     untested = compare(arm(1.2), arm(1.1))
-    tested = Comparison(0.1, 0.05, 0.2, 0.04, 3, "paired t", 4)
-    adjusted = holm([untested, tested])
+    adjusted = holm([untested, with_p(0.04)])
     assert math.isnan(adjusted[0].p_holm) and adjusted[1].p_holm == pytest.approx(0.04)
     assert holm([untested]) == [untested]
+
+
+def test_an_effect_after_holm_and_its_interval_are_both_asked_for() -> None:
+    assert not holm([with_p(0.01, low=-0.05)])[0].resolved
+
+
+def test_results_that_differ_in_their_evaluation_are_not_compared() -> None:
+    found = not_comparable("stride 64 and 32")
+    assert found.verdict == "not comparable: stride 64 and 32" and not found.open
+    assert math.isnan(found.difference) and holm([found])[0].verdict == found.verdict
 
 
 def test_pooled_sd_weighs_by_degrees_of_freedom() -> None:
     assert pooled_sd([arm(1.0, 3.0), arm(1.0, 2.0, 3.0), arm(5.0)]) == pytest.approx(math.sqrt((2.0 + 2.0) / 3))
     assert math.isnan(pooled_sd([arm(1.0)]))
-
-
-def test_textbook_sample_sizes() -> None:
-    """Cohen: d = 0.5 takes 64 an arm, or 34 pairs, for 80 % power at 5 %."""
-    assert seeds_unpaired(0.5, 1.0, 2) == 64
-    assert seeds_paired(0.5, 1.0, 2) == 34
-
-
-def test_power_is_reached_at_the_number_named_and_not_before() -> None:
-    rng = np.random.default_rng(0)
-    needed = seeds_paired(0.8, 1.0, 2)
-    assert needed is not None
-    detected = [
-        np.mean(stats.ttest_1samp(rng.normal(0.8, 1.0, (20_000, n)), 0, axis=1).pvalue < 0.05)
-        for n in (needed - 2, needed + 1)
-    ]
-    assert detected[0] < 0.8 < detected[1]
-
-
-def test_more_seeds_are_needed_than_there_are() -> None:
-    assert seeds_paired(5.0, 1.0, 7) == 8
-    assert seeds_paired(0.1, 0.0, 2) == 3
-    assert seeds_paired(100.0, 1.0, 1) == 2
-    assert seeds_unpaired(0.0001, 1.0, 2) == MOST_SEEDS + 1
-    assert seeds_unpaired(0.0, 1.0, 2) is None
 
 
 def test_a_hopeless_size_says_more_than() -> None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from flowgolf.evaluate.nats import nats_path
 from flowgolf.files import write_json
 
 RESAMPLES_AT_ONCE = 64
+LEAST_DOCUMENTS = 30
+"""Fewer documents give no interval: see `too_few`."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,11 @@ def paired_bootstrap(
     """Compare two arms by the losses that `keep_nats` left for them.
 
     Whole documents are drawn with replacement, the same ones for both arms. Raises ValueError when the files do not
-    hold the same positions of the same text, or fewer than two documents.
+    hold the same positions of the same text, or fewer than LEAST_DOCUMENTS documents.
     """
     nats, num_bytes = document_differences(first_path, second_path)
+    if len(nats) < LEAST_DOCUMENTS:
+        raise ValueError(f"{first_path}: {too_few(len(nats))}")
     rng = np.random.default_rng(seed)
     resampled = np.empty(num_resamples)
     for begin in range(0, num_resamples, RESAMPLES_AT_ONCE):
@@ -67,22 +72,35 @@ def document_differences(first_path: str | Path, second_path: str | Path) -> tup
         difference = second["nats"].astype(np.float64) - first["nats"]
         document = np.cumsum(first["starts_document"]) - int(first["starts_document"][0])  # (positions,) from 0
         num_documents = int(document[-1]) + 1
-        if num_documents < 2:
-            raise ValueError(f"{first_path}: holds one document; a bootstrap over documents needs at least two")
         num_bytes = np.bincount(document, weights=first["bytes"], minlength=num_documents)
         return np.bincount(document, weights=difference, minlength=num_documents), num_bytes
+
+
+def too_few(num_documents: int) -> str:
+    """Say why a bootstrap over so few documents is not offered."""
+    return (
+        f"The bootstrap over documents would rest on {num_documents} of them and is not offered below "
+        f"{LEAST_DOCUMENTS}: the few that are drawn again and again vary less than the text that they stand for, so "
+        "the interval would be too narrow and miss the true difference more often than it says."
+    )
 
 
 def bootstrap(pairs: Mapping[str, tuple[str | Path, str | Path]], record_path: str | Path) -> None:
     """Rule `bootstrap`: compare pairs of results (first arm, second arm), by name; write a Comparison of each.
 
-    ValueError when a result was made without `keep_nats`.
+    Below LEAST_DOCUMENTS documents the record has none, and says why (`not_offered`). ValueError when a result was
+    made without `keep_nats`.
     """
-    comparisons = {}
+    comparisons: dict[str, dict[str, Any]] = {}
+    not_offered = None
     for name, results in pairs.items():
         first, second = map(nats_path, results)
         for path, result in zip((first, second), results, strict=True):
             if not path.exists():
                 raise ValueError(f"{result}: no losses of positions beside it; set keep_nats: true for this evaluation")
-        comparisons[name] = asdict(paired_bootstrap(first, second))
-    write_json(record_path, {"comparisons": comparisons})
+        num_documents = len(document_differences(first, second)[0])
+        if num_documents < LEAST_DOCUMENTS:
+            not_offered = too_few(num_documents)
+        else:
+            comparisons[name] = asdict(paired_bootstrap(first, second))
+    write_json(record_path, {"comparisons": comparisons, "not_offered": not_offered})

@@ -143,7 +143,7 @@ STAGES: Mapping[str, Stage] = {
                 Metric("roundtrip_bpb", "roundtrip.bpb", "roundtrip bpb", ".5f"),
                 Metric("sliding_bpb", "bpb", "sliding bpb", ".5f"),
             ),
-            values={"sliding_partial": "partial", "sliding_tokens": "tokens"},
+            values={"sliding_partial": "partial"},
         ),
         Stage(
             "legal_ttt",
@@ -157,7 +157,7 @@ STAGES: Mapping[str, Stage] = {
             execution=SCORING_EXECUTION,
             resumes=True,
             metrics=(Metric("legal_ttt_bpb", "bpb", "legal TTT bpb", ".5f"),),
-            values={"legal_ttt_partial": "partial", "legal_ttt_tokens": "tokens"},
+            values={"legal_ttt_partial": "partial"},
         ),
     )
 }

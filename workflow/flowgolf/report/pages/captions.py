@@ -12,7 +12,10 @@ CAPTIONS = {
         "Running bits per byte of legal test-time training. Each chunk is scored before the model trains on it."
     ),
     "size_bpb": "Size of artifact and code against sliding bits per byte: one point per run, the cap as a dashed line.",
-    "effects": "Every difference with its 95 % interval. Only one whose interval excludes zero is called an effect.",
+    "effects": (
+        "Every difference with its 95 % interval. Only one whose interval excludes zero, and whose p stays below 5 % "
+        "after Holm's correction, is called an effect."
+    ),
     "artifact_bytes": "Bytes of the artifact and the code, by part of the model and bit width.",
 }
 

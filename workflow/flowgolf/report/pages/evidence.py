@@ -26,14 +26,18 @@ def provenance_table(results: Results) -> Table:
         Column("variant", "variant"), Column("seed", "seed"), Column("stage", "stage"), Column("commit", "commit"),
         Column("job", "SLURM job"), Column("queue_seconds", "queued (s)", ",.0f"), Column("device", "device"),
         Column("host", "host"),
-        Column("seconds", "seconds", ",.1f"), Column("written_at", "written (UTC)"), Column("record", "record"),
+        Column("seconds", "seconds", ",.1f"), Column("tries", "tries"), Column("repeats", "repeats"),
+        Column("written_at", "written (UTC)"), Column("record", "record"),
     ]  # fmt: skip
     frame = pd.DataFrame(rows, columns=[column.key for column in columns])
     return Table("provenance_table", "Provenance", frame, columns)
 
 
 def provenance_row(run: dict[str, Any], stage: str, record: dict[str, Any]) -> dict[str, Any]:
-    """Make the row of one record; `-` means that the stage does not record it. A merged record has its parts' jobs."""
+    """Make the row of one record; `-` means that the stage does not record it. A merged record has its parts' jobs.
+
+    `tries` and `repeats` are evaluations': settings run on validation until then, training documents found in it.
+    """
     parts = record.get("parts", [record])
     waited = [part["queue_seconds"] for part in parts if part.get("queue_seconds") is not None]
     return {
@@ -46,6 +50,8 @@ def provenance_row(run: dict[str, Any], stage: str, record: dict[str, Any]) -> d
         "device": record.get("device") or "-",
         "host": distinct(part.get("slurmd_nodename") or part.get("host") for part in parts),
         "seconds": record.get(STAGES[stage].seconds),
+        "tries": str(record.get("tries", "-")),
+        "repeats": str(record["repeats"]["documents"]) if record.get("repeats") else "-",
         "written_at": str(record.get("written_at") or "-").removesuffix("+00:00"),
         "record": run[stage],
     }

@@ -15,15 +15,15 @@ from flowgolf.report.plots.style import (
     new_plot,
 )
 from flowgolf.report.results.collect import Results
-from flowgolf.report.results.differences import all_effects
+from flowgolf.report.results.effects import GAINS, all_effects
 from flowgolf.report.results.seed_statistics import Comparison
 
 
 def effects_plot(results: Results) -> Figure:
-    """Draw every difference with its 95 % interval; a hollow point rests on one seed and has none."""
-    effects = [(family, what, c) for family, what, c in all_effects(results) if c.n > 0]
-    ttt = [(what, c) for _, what, c in effects if what.startswith("TTT on ")]
-    others = [(what, c) for _, what, c in effects if not what.startswith("TTT on ")]
+    """Draw every difference with its 95 % interval; a hollow point rests on one seed, or on seeds without spread."""
+    effects = [effect for effect in all_effects(results) if effect.comparison.n > 0]
+    ttt = [(effect.what, effect.comparison) for effect in effects if effect.family == GAINS]
+    others = [(effect.what, effect.comparison) for effect in effects if effect.family != GAINS]
     panels = [
         (title, rows) for title, rows in (("legal TTT - sliding (bpb)", ttt), ("difference (bpb)", others)) if rows
     ]
@@ -36,8 +36,8 @@ def effects_plot(results: Results) -> Figure:
         draw_effects(axes, rows)
         axes.set_xlabel(title)
     for marker, colour, face, text in (
-        ("o", COLOURS[1], COLOURS[1], "effect: 95 % interval excludes 0"), ("o", GREY, GREY, "not resolved"),
-        ("o", GREY, "none", "n = 1: no interval"),
+        ("o", COLOURS[1], COLOURS[1], "effect, after Holm's correction"), ("o", GREY, GREY, "not resolved"),
+        ("o", GREY, "none", "no test: one seed, or no spread"),
     ):  # fmt: skip
         axes_of[0].plot([], [], marker, color=colour, markerfacecolor=face, markersize=4, label=text)
     legend_below(plot, axes_of[0])

@@ -15,7 +15,7 @@ from flowgolf.report.plots.style import (
     note,
 )
 from flowgolf.report.results.collect import Results
-from flowgolf.report.results.differences import spread, sweep_values
+from flowgolf.report.results.differences import figures, spread
 from flowgolf.report.results.metrics import EVALUATIONS, label
 from flowgolf.report.results.seed_statistics import summarise
 
@@ -23,7 +23,8 @@ from flowgolf.report.results.seed_statistics import summarise
 def sweep_plot(results: Results, sweep: str) -> Figure:
     """Draw bpb by value in a panel for each evaluation: points with bars of one sd, the reference as a line."""
     declared, reference = results.manifest["sweeps"][sweep], results.manifest["reference"]
-    panels = [m for m in EVALUATIONS if any(len(sweep_values(results, sweep, v, m)) for v in declared["variants"])]
+    seeds = declared["seeds"]
+    panels = [m for m in EVALUATIONS if any(len(figures(results, v, m, seeds)) for v in declared["variants"])]
     if not panels:
         return empty_plot(f"no result of sweep {sweep} yet")
     plot = new_plot(0.5 + 1.5 * len(panels), 1)
@@ -39,7 +40,7 @@ def sweep_plot(results: Results, sweep: str) -> Figure:
     )
     axes_of[-1].set_xlabel(f"{declared['key'].removeprefix('model.')} of {declared['of']}")
     axes_of[-1].set_xlim(-0.5, len(values) - 0.5)
-    absent = "" if len(sweep_values(results, sweep, reference, panels[0])) else f"; {reference} is not there yet"
+    absent = "" if len(figures(results, reference, panels[0], seeds)) else f"; {reference} is not there yet"
     note(plot, f"seeds {', '.join(map(str, declared['seeds']))}; bars: ± 1 sd where n > 1{absent}")
     legend_below(plot, axes_of[0])
     return plot
@@ -48,7 +49,7 @@ def sweep_plot(results: Results, sweep: str) -> Figure:
 def draw_reference(axes: Axes, results: Results, sweep: str, metric: str) -> None:
     """Draw the reference's mean over the sweep's seeds as a line, with a band of the study's pooled sd around it."""
     reference = results.manifest["reference"]
-    values = sweep_values(results, sweep, reference, metric)
+    values = figures(results, reference, metric, results.manifest["sweeps"][sweep]["seeds"])
     if values.empty:
         return
     mean, sd = float(values.mean()), spread(results, metric)
@@ -59,9 +60,9 @@ def draw_reference(axes: Axes, results: Results, sweep: str, metric: str) -> Non
 
 def draw_points(axes: Axes, results: Results, sweep: str, metric: str) -> None:
     """Draw mean and sd at each value of the sweep; `n/a` marks a value without a result."""
-    points = results.manifest["sweeps"][sweep]["variants"]
-    for position, point in enumerate(points):
-        summary = summarise(sweep_values(results, sweep, point, metric))
+    declared = results.manifest["sweeps"][sweep]
+    for position, point in enumerate(declared["variants"]):
+        summary = summarise(figures(results, point, metric, declared["seeds"]))
         if summary.n == 0:
             axes.text(position, 0.02, "n/a", transform=axes.get_xaxis_transform(), ha="center", color=GREY, fontsize=6)
             continue

@@ -11,9 +11,10 @@ import pandas as pd
 
 from flowgolf.files import read_json
 from flowgolf.report.results.declared_runs import read_manifest
+from flowgolf.report.results.scored import SCORED, scored_cells
 from flowgolf.study.as_before import recorded_settings
 from flowgolf.study.current import outdated
-from flowgolf.study.stages import STAGES
+from flowgolf.study.stages import SCORING_STAGES, STAGES
 
 MESSAGE_CHARACTERS = 60
 
@@ -21,9 +22,9 @@ CURVE_COLUMNS = ("variant", "seed", "step", "train_loss", "val_bpb")
 ADAPTATION_COLUMNS = ("variant", "seed", "chunk", "running_bpb")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Results:
-    """What tables, plots and pages are made from."""
+    """What tables, plots and pages are made from; equal to itself alone, so that what follows from it can be kept."""
 
     manifest: Mapping[str, Any]
     """The study as `read_manifest` returns it: seeds, reference, two_by_two, sweeps, main_variants, runs."""
@@ -75,12 +76,13 @@ def collect(manifest: Mapping[str, Any]) -> pd.DataFrame:
     """Make the frame: a row for each declared (variant, seed).
 
     Columns: the values of the records (`sliding_bpb`, `artifact_bytes`, ...; NaN while missing), `<stage>_settings`
-    (a dict; NaN while missing), and `<stage>_status`: `done`, `pending`, `running 43 %`, `failed: <message>`,
-    `outdated: <why>` for a result that the study no longer asks for, whose values are left out, or `not run` for a
-    stage that the study leaves out. Stages after a failed one have its status too.
+    (a dict; NaN while missing), what `scored_cells` takes from an evaluation, and `<stage>_status`: `done`, `pending`,
+    `running 43 %`, `failed: <message>`, `outdated: <why>` for a result that the study no longer asks for, whose values
+    are left out, or `not run` for a stage that the study leaves out. Stages after a failed one have its status too.
     """
     columns = ["variant", "seed", *(name for stage in STAGES for name in sources(stage))]
     columns += [f"{stage}_{what}" for stage in STAGES for what in ("settings", "status")]
+    columns += [f"{stage}_{what}" for stage in SCORING_STAGES for what in SCORED]
     return pd.DataFrame([row_of(run) for run in manifest["runs"]], columns=columns)
 
 
@@ -96,7 +98,10 @@ def row_of(run: Mapping[str, Any]) -> dict[str, Any]:
             failure = status
         row[f"{stage}_status"] = status
         if status == "done":
-            row |= values_of(stage, read_json(run[stage]))
+            record = read_json(run[stage])
+            row |= values_of(stage, record)
+            if stage in SCORING_STAGES:
+                row |= scored_cells(stage, record, run)
     if run.get("parameters") is not None:
         row["parameters"] = run["parameters"]
     return row

@@ -40,23 +40,14 @@ def is_partial(run: pd.Series, stage: str) -> bool:
     return run[f"{stage}_partial"] in (True,)  # NaN while there is no result, which is true in Python
 
 
-def different_positions(runs: pd.DataFrame) -> pd.Series:
-    """Whether each run's two evaluations scored different numbers of positions: then their difference means nothing."""
-    counts = runs[["sliding_tokens", "legal_ttt_tokens"]]
-    return counts.notna().all(axis=1) & (counts["sliding_tokens"] != counts["legal_ttt_tokens"])
-
-
 def partial_notes(results: Results) -> list[str]:
     """Say for each evaluation how many runs scored only a part of the validation set, if any did."""
     counts = {metric: partial_runs(results, metric) for metric in EVALUATIONS}
-    notes = [
+    return [
         f"Partial: {count} runs scored only a part of the validation set for {METRICS[metric].label}."
         for metric, count in counts.items()
         if count
     ]
-    if different_positions(results.frame).any():
-        notes.append("No TTT effect where sliding and legal TTT scored different positions.")
-    return notes
 
 
 def count_text(num_values: int, num_seeds: int) -> str:

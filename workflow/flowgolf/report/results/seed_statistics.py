@@ -1,29 +1,30 @@
-"""Means, intervals, tests and power over seeds (docs/spec/legality.md, rule 15), and the verdict that follows.
+"""Means, intervals and tests over seeds (docs/spec/legality.md, rule 15), and the verdict that follows.
 
 scipy and statsmodels do the arithmetic; docs/statistics.md says which test is used when, and why.
 """
 
 import math
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.power import TTestIndPower, TTestPower
+
+from flowgolf.report.results.power import ALPHA, MOST_SEEDS, seeds_paired, seeds_unpaired
 
 CONFIDENCE = 0.95
-ALPHA = 0.05
-POWER = 0.80
-MOST_SEEDS = 1000
 BPB_DECIMALS = 12  # differences beyond these decimals come from the rounding of float64 sums
 NAN = float("nan")
+NO_SPREAD = "no spread between seeds"
 
 
 @dataclass(frozen=True)
 class Summary:
-    """One arm: mean, sample standard deviation (n - 1) and t interval of the mean; NaN if there are too few seeds."""
+    """One arm: mean, sample standard deviation (n - 1) and t interval of the mean.
+
+    The interval is NaN if there are too few seeds, or if all of them gave the same figure.
+    """
 
     n: int
     mean: float
@@ -43,17 +44,41 @@ class Comparison:
     n: int
     """Number of pairs, or of seeds in the smaller arm."""
     test: str
-    seeds_needed: int | None
-    """Seeds an arm that give an 80 % chance to detect a difference of this size; None if the spread is unknown."""
+    sd: float = NAN
+    """Spread that the advice on seeds rests on: of the differences by seed if `paired`, else within arms."""
+    paired: bool = True
     p_holm: float = NAN
-    """p after Holm's correction; NaN if there is no correction."""
+    """p after Holm's correction over its family; NaN if there is no correction."""
+    tests: int = 1
+    """Tests in its family."""
+    alpha: float = ALPHA
+    """What its p would have to be below, were it the next of its family to be resolved."""
     n_arms: tuple[int, int] | None = None
     """Seeds of the treated arm and of the control, if they are not paired."""
+    reason: str = ""
+    """Why the two sides are not set against each other at all; empty if they are."""
 
     @property
     def n_text(self) -> str:
         """`n` as printed: `3`, or `3 and 1` for arms without pairs that have different numbers of seeds."""
         return str(self.n) if self.n_arms is None or len(set(self.n_arms)) == 1 else "{} and {}".format(*self.n_arms)
+
+    @property
+    def tested(self) -> bool:
+        """Whether there is a p."""
+        return not math.isnan(self.p)
+
+    @property
+    def p_text(self) -> str:
+        """`p` as printed in words, beside what it is after the correction, or `uncorrected`."""
+        if math.isnan(self.p_holm):
+            return f"p = {self.p:.2g} (uncorrected)"
+        return f"p = {self.p:.2g} (Holm over {self.tests} test{'s' * (self.tests > 1)}: {self.p_holm:.2g})"
+
+    @property
+    def open(self) -> bool:
+        """Whether more seeds could still resolve it: a difference is there, and no effect yet."""
+        return not self.resolved and self.difference != 0 and not math.isnan(self.difference) and self.sd != 0
 
     @property
     def resolved(self) -> bool:
@@ -62,24 +87,49 @@ class Comparison:
         return excludes_zero and not self.p_holm >= ALPHA
 
     @property
+    def seeds_needed(self) -> int | None:
+        """Pairs, or seeds an arm, for an 80 % chance to resolve this size; None if the spread is unknown or nought."""
+        return (seeds_paired if self.paired else seeds_unpaired)(self.difference, self.sd, self.n, self.alpha)
+
+    @property
     def verdict(self) -> str:
         """What may be said of the difference: `effect ...` only if it is resolved, else what is missing."""
         if self.test == "reference":
             return "the reference itself"
+        if self.reason:
+            return self.reason
         if self.n == 0:
             return "no seed has both figures yet"
         if self.resolved:
             return f"effect at n = {self.n_text}: {'higher' if self.difference > 0 else 'lower'} bpb"
+        return f"not resolved at n = {self.n_text}; {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        """What would resolve it, or why nothing can be said of that."""
+        if self.sd == 0:
+            return NO_SPREAD
         if self.difference == 0:
-            return f"not resolved at n = {self.n_text}; no difference seen"
-        if self.seeds_needed is None:
-            return f"not resolved at n = {self.n_text}; the spread over seeds is unknown"
-        many = f"more than {MOST_SEEDS}" if self.seeds_needed > MOST_SEEDS else f"about {self.seeds_needed}"
-        return f"not resolved at n = {self.n_text}; {many} seeds would resolve this size"
+            return "no difference seen"
+        needed = self.seeds_needed
+        if needed is None:
+            return "the spread over seeds is unknown"
+        many = f"more than {MOST_SEEDS}" if needed > MOST_SEEDS else f"about {needed}"
+        return f"{many} seeds would resolve this size"
+
+    def reversed(self) -> "Comparison":
+        """The same with the two sides exchanged."""
+        arms = self.n_arms and (self.n_arms[1], self.n_arms[0])
+        return replace(self, difference=-self.difference, low=-self.high, high=-self.low, n_arms=arms)
 
 
-NOTHING = Comparison(NAN, NAN, NAN, NAN, 0, "none", None)
+NOTHING = Comparison(NAN, NAN, NAN, NAN, 0, "none")
 ITSELF = replace(NOTHING, test="reference")  # the reference compared with itself
+
+
+def not_comparable(differing: str) -> Comparison:
+    """No comparison of two results whose evaluations differ: no difference, no test."""
+    return replace(NOTHING, reason=f"not comparable: {differing}")
 
 
 def summarise(values: Sequence[float] | pd.Series) -> Summary:
@@ -88,16 +138,23 @@ def summarise(values: Sequence[float] | pd.Series) -> Summary:
     n = len(series)
     if n < 2:
         return Summary(n, float(series.mean()), NAN, NAN, NAN)
+    if constant(series):
+        return Summary(n, float(series.iloc[0]), 0.0, NAN, NAN)
     mean, sd = float(series.mean()), float(series.std(ddof=1))
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * sd / math.sqrt(n)
     return Summary(n, mean, sd, mean - half, mean + half)
 
 
+def constant(values: pd.Series) -> bool:
+    """Whether all values are the same up to the rounding of float64 sums; their computed sd may be 1e-17."""
+    return bool(values.round(BPB_DECIMALS).nunique() == 1)
+
+
 def pooled_sd(arms: Sequence[pd.Series]) -> float:
     """Standard deviation within arms, pooled over those with two seeds or more; NaN if no arm has two."""
-    several = [arm for arm in arms if len(arm) > 1]
-    freedom = sum(len(arm) - 1 for arm in several)
-    return math.sqrt(sum(float(arm.var(ddof=1)) * (len(arm) - 1) for arm in several) / freedom) if freedom else NAN
+    several = [summarise(arm) for arm in arms if len(arm) > 1]
+    freedom = sum(arm.n - 1 for arm in several)
+    return math.sqrt(sum(arm.sd**2 * (arm.n - 1) for arm in several) / freedom) if freedom else NAN
 
 
 def one_sample(differences: pd.Series, spread: float = NAN) -> Comparison:
@@ -106,15 +163,15 @@ def one_sample(differences: pd.Series, spread: float = NAN) -> Comparison:
     `spread` is the standard deviation of such differences elsewhere in the study. It serves only to say how many
     seeds would be needed if there is a single difference here; it never makes an interval.
     """
-    differences = differences.round(BPB_DECIMALS)
-    summary = summarise(differences)
+    summary = summarise(differences.round(BPB_DECIMALS))
     if summary.n == 0:
         return NOTHING
     if summary.n == 1:
-        return Comparison(summary.mean, NAN, NAN, NAN, 1, "none", seeds_paired(summary.mean, spread, 1))
-    p = float(summary.mean == 0) if summary.sd == 0 else float(stats.ttest_1samp(differences, 0).pvalue)
-    needed = seeds_paired(summary.mean, summary.sd, summary.n)
-    return Comparison(summary.mean, summary.low, summary.high, p, summary.n, "paired t", needed)
+        return Comparison(summary.mean, NAN, NAN, NAN, 1, "none", spread)
+    if summary.sd == 0:
+        return Comparison(summary.mean, NAN, NAN, NAN, summary.n, "none", 0.0)
+    p = float(stats.ttest_1samp(differences.round(BPB_DECIMALS), 0).pvalue)
+    return Comparison(summary.mean, summary.low, summary.high, p, summary.n, "paired t", summary.sd)
 
 
 def compare(treated: pd.Series, control: pd.Series, spread: float = NAN) -> Comparison:
@@ -127,8 +184,7 @@ def compare(treated: pd.Series, control: pd.Series, spread: float = NAN) -> Comp
     if len(differences) > 1:
         return one_sample(differences)
     if len(differences) == 1:
-        difference = float(differences.iloc[0])
-        return Comparison(difference, NAN, NAN, NAN, 1, "none", seeds_unpaired(difference, spread, 1))
+        return Comparison(float(differences.iloc[0]), NAN, NAN, NAN, 1, "none", spread, paired=False)
     return unpaired(treated, control, spread)
 
 
@@ -137,56 +193,31 @@ def unpaired(treated: pd.Series, control: pd.Series, spread: float = NAN) -> Com
 
     If one arm has a single seed, the test is Student's, with the other arm's spread for both.
     """
-    n = min(len(treated), len(control))
+    n, arms = min(len(treated), len(control)), (len(treated), len(control))
     if n == 0:
         return NOTHING
     difference = float(treated.mean() - control.mean())
     within = pooled_sd([treated, control])
-    if math.isnan(within):
-        return Comparison(difference, NAN, NAN, NAN, n, "none", seeds_unpaired(difference, spread, n))
-    if within == 0:
-        low, high, p = difference, difference, float(difference == 0)
-    else:
-        result = stats.ttest_ind(treated, control, equal_var=n == 1)
-        (low, high), p = result.confidence_interval(CONFIDENCE), float(result.pvalue)
-    test, needed = ("Student t" if n == 1 else "Welch t"), seeds_unpaired(difference, within, n)
-    arms = len(treated), len(control)
-    return Comparison(difference, float(low), float(high), p, n, test, needed, n_arms=arms)
+    if math.isnan(within) or within == 0:
+        sd = spread if math.isnan(within) else 0.0
+        return Comparison(difference, NAN, NAN, NAN, n, "none", sd, paired=False, n_arms=arms)
+    result = stats.ttest_ind(treated, control, equal_var=n == 1)
+    low, high = map(float, result.confidence_interval(CONFIDENCE))
+    test = "Student t" if n == 1 else "Welch t"
+    return Comparison(difference, low, high, float(result.pvalue), n, test, within, paired=False, n_arms=arms)
 
 
-def holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """Add p after Holm's correction to each comparison; those without a test stay as they are."""
-    tested = [index for index, comparison in enumerate(comparisons) if not math.isnan(comparison.p)]
-    adjusted = list(comparisons)
+def holm(family: Sequence[Comparison]) -> list[Comparison]:
+    """Add p after Holm's correction to the tests of a family; comparisons without a test only count in the advice.
+
+    The advice on seeds supposes that all open ones of the family, those of a single seed too, are tested in the end:
+    the next to be resolved then needs a p below 5 % divided by their number, as Holm's method has it.
+    """
+    tested = [index for index, comparison in enumerate(family) if comparison.tested]
+    adjusted = list(family)
     if tested:
-        corrected = multipletests([comparisons[index].p for index in tested], alpha=ALPHA, method="holm")[1]
+        corrected = multipletests([family[index].p for index in tested], alpha=ALPHA, method="holm")[1]
         for index, p in zip(tested, corrected, strict=True):
-            adjusted[index] = replace(comparisons[index], p_holm=float(p))
-    return adjusted
-
-
-def seeds_paired(difference: float, sd: float, n: int) -> int | None:
-    """Pairs for an 80 % chance to detect `difference` by a paired t test, if `sd` is its standard deviation."""
-    return seeds_at_power(lambda seeds, size: TTestPower().power(size, seeds, ALPHA), difference, sd, n)
-
-
-def seeds_unpaired(difference: float, sd: float, n: int) -> int | None:
-    """Seeds an arm for an 80 % chance to detect `difference` by a two-sample t test, with `sd` within arms."""
-    return seeds_at_power(lambda seeds, size: TTestIndPower().power(size, seeds, ALPHA), difference, sd, n)
-
-
-def seeds_at_power(power: Callable[[int, float], float], difference: float, sd: float, n: int) -> int | None:
-    """The least number of seeds above `n` with 80 % power; MOST_SEEDS + 1 if more than MOST_SEEDS are needed."""
-    if math.isnan(sd) or math.isnan(difference) or difference == 0:
-        return None
-    least = max(n + 1, 2)
-    if sd == 0:
-        return least
-
-    def enough(seeds: int) -> bool:
-        return (
-            not power(seeds, abs(difference) / sd) < POWER
-        )  # NaN, where scipy cannot tell the power from 1, is enough
-
-    candidates = range(least, MOST_SEEDS + 2)
-    return candidates[bisect_left(candidates[:-1], True, key=enough)]
+            adjusted[index] = replace(family[index], p_holm=float(p), tests=len(tested))
+    alpha = ALPHA / max(sum(comparison.open for comparison in adjusted), 1)
+    return [replace(comparison, alpha=alpha) for comparison in adjusted]

@@ -6,11 +6,13 @@ from typing import Any
 import pandas as pd
 from scipy import stats
 
+from flowgolf.report.results.basis import Basis, bases, differing
 from flowgolf.report.results.collect import Results
 from flowgolf.report.results.metrics import METRICS, STAGE_OF, label, partial_notes
-from flowgolf.report.results.seed_statistics import CONFIDENCE, pooled_sd, summarise
+from flowgolf.report.results.seed_statistics import CONFIDENCE, NO_SPREAD, pooled_sd, summarise
 from flowgolf.report.tables.columns import status_text
 from flowgolf.report.tables.render import Column, Table
+from flowgolf.study.stages import SCORING_STAGES
 
 COLUMNS = (
     "variant", "figure", "ours", "ours_sd", "ours_n", "published", "published_sd", "published_n",
@@ -34,6 +36,7 @@ def compare_table(results: Results, published: Results) -> Table:
         "Published: parameter-golf pull request 1170. Within: the difference of the means lies inside the 95 % range "
         "that the seeds' spread (pooled over both studies' arm) allows for two sets of seeds of these sizes.",
         "Different parameter counts mean different models: then the figures are not expected to agree.",
+        "Nothing is tested where positions, window, stride or arithmetic of the evaluations differ.",
         *partial_notes(results),
     ]
     return Table("compare", "Beside the published figures", frame, columns, notes)
@@ -63,7 +66,8 @@ def compare_row(results: Results, published: Results, variant: str, metric: str)
     here, there = summarise(ours), summarise(theirs)
     number = Count if metric == "artifact_bytes" else float
     status = results.status(variant, STAGE_OF[metric])
-    half = spread_half_width(ours, theirs)
+    apart = scored_otherwise(results, published, variant, metric)
+    half = float("nan") if apart else spread_half_width(ours, theirs)
     difference = here.mean - there.mean
     return {
         "variant": variant,
@@ -76,8 +80,31 @@ def compare_row(results: Results, published: Results, variant: str, metric: str)
         "published_n": str(there.n),
         "difference": number(difference),
         "spread_half_width": half,
-        "verdict": spread_verdict(difference, half),
+        "verdict": f"not comparable: {apart}" if apart else spread_verdict(difference, half),
     }
+
+
+def scored_otherwise(results: Results, published: Results, variant: str, metric: str) -> str:
+    """What differs between our evaluations of a variant and the published ones, in what both state; else empty.
+
+    The published logs state no digest of the text, so the number of positions stands for it; they leave out the last
+    incomplete window, which ours score.
+    """
+    stage = STAGE_OF[metric]
+    if metric == "artifact_bytes":
+        return ""
+    stage = stage if stage in SCORING_STAGES else "sliding"
+    theirs = next(iter(bases(published, variant, stage).values()), {})
+    found = [
+        text for ours in bases(results, variant, stage).values() for text in differing(stated(ours, theirs), theirs)
+    ]
+    return ", ".join(dict.fromkeys(found))
+
+
+def stated(ours: Basis, theirs: Basis) -> dict[str, Any]:
+    """The part of our basis that the published one states too, with its positions where they are the same windows."""
+    same_windows = 0 <= (ours.get("positions") or 0) - theirs.get("positions", 0) < theirs.get("window", 0)
+    return {key: value if key == "positions" and same_windows else ours.get(key) for key, value in theirs.items()}
 
 
 def spread_half_width(ours: pd.Series, theirs: pd.Series) -> float:
@@ -99,4 +126,6 @@ def spread_verdict(difference: float, half_width: float) -> str:
         return "pending"
     if math.isnan(half_width):
         return "unknown at n = 1"
+    if half_width == 0:
+        return NO_SPREAD
     return "within" if abs(difference) <= half_width else "outside"

@@ -5,7 +5,7 @@ from typing import Any
 
 from flowgolf.report.results.collect import Results
 from flowgolf.report.results.metrics import METRICS, STAGE_OF, label, plan_text
-from flowgolf.report.results.seed_statistics import ITSELF, Comparison, Summary
+from flowgolf.report.results.seed_statistics import ITSELF, NO_SPREAD, NOTHING, Comparison, Summary
 from flowgolf.report.tables.render import Column
 
 
@@ -20,15 +20,20 @@ def interval(key: str, spec: str) -> Column:
 
 
 def comparison_cells(key: str, comparison: Comparison) -> dict[str, Any]:
-    """Make the cells of a comparison: difference, interval and verdict; `pending` while no seed has it."""
-    absent = "reference" if comparison is ITSELF else "pending"
+    """Make the cells of a comparison: difference, interval and verdict; a word while there is no difference."""
+    absent = "reference" if comparison is ITSELF else comparison.reason.partition(":")[0] or "pending"
     difference = comparison.difference if comparison.n else absent
     return {
         key: difference,
-        f"{key}_low": comparison.low,
+        f"{key}_low": NO_SPREAD if comparison.n > 1 and comparison.sd == 0 else comparison.low,
         f"{key}_high": comparison.high,
         f"{key}_verdict": comparison.verdict,
     }
+
+
+def summary_interval(key: str, summary: Summary) -> dict[str, Any]:
+    """Make the cells of the interval of a mean; words where all seeds gave the same figure."""
+    return {f"{key}_low": NO_SPREAD if summary.sd == 0 else summary.low, f"{key}_high": summary.high}
 
 
 def plan_notes(results: Results, variants: list[str]) -> list[str]:
@@ -54,5 +59,6 @@ def status_text(status: str) -> str:
 
 
 def fewest_seeds(comparisons: Iterable[Comparison]) -> str:
-    """`n` of the comparison that rests on the fewest seeds, as printed."""
-    return min(comparisons, key=lambda comparison: comparison.n).n_text
+    """`n` of the comparison that rests on the fewest seeds, as printed; one that is none has no `n`."""
+    counted = [comparison for comparison in comparisons if not comparison.reason]
+    return min(counted or [NOTHING], key=lambda comparison: comparison.n).n_text

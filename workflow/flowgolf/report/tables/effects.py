@@ -3,19 +3,17 @@
 import pandas as pd
 
 from flowgolf.report.results.collect import Results
-from flowgolf.report.results.differences import (
-    all_effects,
-    evidence_notes,
-)
+from flowgolf.report.results.effects import all_effects
 from flowgolf.report.results.metrics import partial_notes
 from flowgolf.report.results.seed_statistics import Comparison
+from flowgolf.report.results.words import evidence_notes
 from flowgolf.report.tables.render import Column, Table
 
 
 def effects_table(results: Results) -> Table:
     """Make a row for each difference that the study asks about."""
     rows = [
-        {"family": family, "what": what, **evidence(comparison)} for family, what, comparison in all_effects(results)
+        {"family": effect.family, "what": effect.what, **evidence(effect.comparison)} for effect in all_effects(results)
     ]
     frame = pd.DataFrame(rows, columns=["family", "what", *EVIDENCE], dtype=object)
     columns = [Column("family", "family"), Column("what", "difference"), *evidence_columns()]
@@ -23,14 +21,14 @@ def effects_table(results: Results) -> Table:
     return Table("effects", "Differences in bpb (negative is better)", frame, columns, notes)
 
 
-EVIDENCE = ("difference", "difference_low", "difference_high", "n", "test", "p", "p_holm", "verdict")
+EVIDENCE = ("difference", "difference_low", "difference_high", "n", "test", "p", "p_holm", "tests", "verdict")
 
 
 def evidence(comparison: Comparison) -> dict[str, float | int | str]:
     """Make the cells of a comparison, under the names `EVIDENCE`."""
     values = (
         comparison.difference, comparison.low, comparison.high, comparison.n_text, comparison.test,
-        comparison.p, comparison.p_holm, comparison.verdict,
+        comparison.p, comparison.p_holm, comparison.tests if comparison.tested else "", comparison.verdict,
     )  # fmt: skip
     return dict(zip(EVIDENCE, values, strict=True))
 
@@ -44,5 +42,6 @@ def evidence_columns() -> list[Column]:
         Column("test", "test"),
         Column("p", "p", ".3g"),
         Column("p_holm", "p (Holm)", ".3g"),
+        Column("tests", "tests of the family"),
         Column("verdict", "verdict"),
     ]

@@ -7,9 +7,13 @@ import pandas as pd
 
 from flowgolf.report.results.collect import Results
 from flowgolf.report.results.metrics import METRICS, STAGE_OF, count_text, partial_notes
-from flowgolf.report.results.seed_statistics import summarise
+from flowgolf.report.results.seed_statistics import NO_SPREAD, summarise
 from flowgolf.report.tables.columns import column, status_text
 from flowgolf.report.tables.render import Column, Table
+from flowgolf.study.stages import SCORING_STAGES
+
+TRIED = [f"{stage}_{what}" for stage in SCORING_STAGES for what in ("tries", "repeats")]
+"""Columns of the CSV alone; the notes say what stands out in them."""
 
 
 def seeds_table(results: Results, variants: list[str] | None = None) -> Table:
@@ -24,7 +28,7 @@ def seeds_table(results: Results, variants: list[str] | None = None) -> Table:
         rows += summary_rows(results, str(variant))
     columns = [Column("variant", "variant"), Column("seed", "seed"), Column("job", "job")]
     columns += [column(results, metric) for metric in METRICS]
-    frame = pd.DataFrame(rows, columns=["variant", "seed", "job", *METRICS], dtype=object)
+    frame = pd.DataFrame(rows, columns=["variant", "seed", "job", *METRICS, *TRIED], dtype=object)
     notes = ["sd: sample standard deviation (n - 1); 95 %: t interval of the mean over seeds.", *partial_notes(results)]
     return Table("seeds", "Seeds", frame, columns, notes)
 
@@ -32,7 +36,8 @@ def seeds_table(results: Results, variants: list[str] | None = None) -> Table:
 def seed_row(run: pd.Series) -> dict[str, Any]:
     """Make the row of one run."""
     cells = {metric: value_or_status(run, metric) for metric in METRICS}
-    return {"variant": run["variant"], "seed": str(run["seed"]), "job": job_text(run["train_job"]), **cells}
+    tried = {column: run[column] for column in TRIED}
+    return {"variant": run["variant"], "seed": str(run["seed"]), "job": job_text(run["train_job"]), **cells, **tried}
 
 
 def value_or_status(run: pd.Series, metric: str) -> float | str:
@@ -58,9 +63,13 @@ def summary_rows(results: Results, variant: str) -> list[dict[str, Any]]:
             metric: getattr(summary, part) for metric, summary in summaries.items()
         }
 
+    def bound(name: str, part: str) -> dict[str, Any]:
+        flat = {metric: NO_SPREAD for metric, summary in summaries.items() if summary.sd == 0}
+        return row(name, part) | flat
+
     rows = [row("mean", "mean")]
     if any(summary.n > 1 for summary in summaries.values()):
-        rows += [row("sd", "sd"), row("95 % low", "low"), row("95 % high", "high")]
+        rows += [row("sd", "sd"), bound("95 % low", "low"), bound("95 % high", "high")]
     num_seeds = len(results.seeds(variant))
     counts = {metric: count_text(summary.n, num_seeds) for metric, summary in summaries.items()}
     return [*rows, {"variant": variant, "seed": "n", "job": ""} | counts]

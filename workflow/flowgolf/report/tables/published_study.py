@@ -15,7 +15,7 @@ from flowgolf.report.tables.render import Table, markdown
 from flowgolf.report.tables.sweep import sweep_table
 from flowgolf.report.tables.trajectory_and_export import trajectory_table
 from flowgolf.report.tables.two_by_two import two_by_two_table
-from flowgolf.study.stages import STAGES
+from flowgolf.study.stages import SCORING_STAGES, STAGES
 
 PUBLISHED = Path(__file__).resolve().parents[4] / "resources" / "published"
 SEEDS = [42, 1337, 2025]
@@ -37,6 +37,8 @@ STUDY: dict[str, Any] = {
     "main_variants": ["base", "nfm", "ttt_linear+flow_refiner"],
     "runs": [],
 }  # fmt: skip
+BASIS = {"positions": 62_021_632, "window": 2048, "stride": 64, "precision": "bfloat16"}
+"""What its evaluations scored, from their logs, which give no digest of the text."""
 ROW_KEYS = {
     "seeds": ("variant", "seed"),
     "two_by_two": ("arm",),
@@ -76,13 +78,21 @@ def published_results(folder: str | Path = PUBLISHED) -> Results:
     curves = pd.read_csv(Path(folder) / "trajectory.csv").melt("step", var_name="seed", value_name="val_bpb")
     curves["seed"] = curves["seed"].str.removeprefix("seed").astype(int)
     training = curves.assign(variant="nfm", train_loss=float("nan"))
+    for stage in SCORING_STAGES:
+        frame[f"{stage}_basis"] = pd.Series([BASIS] * len(frame), index=frame.index, dtype=object)
     return Results(STUDY, frame, training, pd.DataFrame(columns=list(ADAPTATION_COLUMNS)))
 
 
 def published_tables(results: Results) -> list[Table]:
     """Make the tables that the published study prints, by the same code that makes ours."""
     sweeps = [sweep_table(results, sweep) for sweep in results.manifest["sweeps"]]
-    return [seeds_table(results), two_by_two_table(results), *sweeps, trajectory_table(results), effects_table(results)]
+    return [
+        seeds_table(results),
+        two_by_two_table(results, STUDY["two_by_two"]),
+        *sweeps,
+        trajectory_table(results),
+        effects_table(results),
+    ]
 
 
 def findings(tables: Sequence[Table], folder: str | Path = PUBLISHED) -> list[Finding]:

@@ -59,9 +59,9 @@ class Column:
     """Second column of the frame, if the two are to be printed as an interval [key, upper]."""
 
     def text(self, row: pd.Series) -> str:
-        """Print the cell of a row; empty if its value is missing."""
+        """Print the cell of a row; empty if its value is missing, and words in place of an interval as they are."""
         cell = cell_text(row[self.key], self.spec)
-        if self.upper is None or not cell:
+        if self.upper is None or not cell or isinstance(row[self.key], str):
             return cell
         return f"[{cell}, {cell_text(row[self.upper], self.spec)}]"
 

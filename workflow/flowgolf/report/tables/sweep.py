@@ -5,10 +5,12 @@ from typing import Any
 import pandas as pd
 
 from flowgolf.report.results.collect import Results
-from flowgolf.report.results.differences import NAMES, evidence_notes, sweep_comparisons, sweep_values
+from flowgolf.report.results.differences import NAMES, figures
+from flowgolf.report.results.effects import sweep_comparisons
 from flowgolf.report.results.metrics import EVALUATIONS, count_text, partial_notes, plan_text
 from flowgolf.report.results.names import sweep_name
 from flowgolf.report.results.seed_statistics import summarise
+from flowgolf.report.results.words import evidence_notes
 from flowgolf.report.tables.columns import column, comparison_cells, interval, mean_or_status, plan_notes
 from flowgolf.report.tables.render import Column, Table
 
@@ -32,11 +34,12 @@ def sweep_table(results: Results, sweep: str) -> Table:
         key = f"{metric}_difference"
         columns += [column(results, metric), Column(f"{metric}_sd", "sd", ".5f")]
         columns += [Column(key, f"{NAMES[metric]} - {reference}", "+.5f"), interval(key, "+.5f")]
-    columns.append(Column("sliding_bpb_difference_verdict", "verdict (sliding)"))
+    columns += [Column(f"{metric}_difference_verdict", f"verdict ({NAMES[metric]})") for metric in EVALUATIONS]
     variants, seeds = [reference, *declared["variants"]], ", ".join(map(str, declared["seeds"]))
     notes = [
         f"Sweep of {declared['key']} on {declared['of']}; all rows and differences on seeds {seeds}.",
-        *evidence_notes(results)[:1], "Verdicts within the sweep are corrected by Holm's method.",
+        *evidence_notes(results)[:1],
+        "Verdicts are corrected by Holm's method over all tests of the sweep, those of both evaluations.",
         *plan_notes(results, list(dict.fromkeys(variants))), *partial_notes(results),
     ]  # fmt: skip
     keys = dict.fromkeys(key for row in rows for key in row)
@@ -47,7 +50,7 @@ def sweep_table(results: Results, sweep: str) -> Table:
 def point_row(results: Results, sweep: str, value: str, variant: str) -> dict[str, Any]:
     """Make the row of one arm on the seeds of the sweep; `value` is what its first cell says."""
     declared = results.manifest["sweeps"][sweep]["seeds"]
-    num_values = len(sweep_values(results, sweep, variant, "sliding_bpb"))
+    num_values = len(figures(results, variant, "sliding_bpb", declared))
     row: dict[str, Any] = {
         "value": value,
         "variant": variant,
@@ -56,7 +59,7 @@ def point_row(results: Results, sweep: str, value: str, variant: str) -> dict[st
         "n": count_text(num_values, len(declared)),
     }
     for metric in EVALUATIONS:
-        summary = summarise(sweep_values(results, sweep, variant, metric))
+        summary = summarise(figures(results, variant, metric, declared))
         row[metric] = mean_or_status(results, variant, metric, summary)
         row[f"{metric}_sd"] = summary.sd
     return row

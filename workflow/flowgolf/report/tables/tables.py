@@ -1,13 +1,16 @@
 """All tables of a study, made at any moment from whatever records exist."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from flowgolf.files import replacing
+from flowgolf.report.results.cautions import caution_notes
 from flowgolf.report.results.collect import Results, collect_results
 from flowgolf.report.results.metrics import EVALUATIONS, partial_runs
 from flowgolf.report.results.names import MATCHED, SUMMARY
 from flowgolf.report.results.study_rules import check, commit_notes
+from flowgolf.report.results.words import unlike_notes
 from flowgolf.report.tables.arms import arms_table
 from flowgolf.report.tables.beside_published import compare_table
 from flowgolf.report.tables.effects import effects_table
@@ -37,12 +40,12 @@ def tables(manifest_path: str | Path, out_dir: str | Path, published_dir: str | 
 def study_tables(results: Results, published: Results | None) -> list[Table]:
     """Make all tables of a study, in the order in which they are read.
 
-    Without `published` there is no table that compares with the published values. Every table has a note if the runs
-    were made at different commits.
+    Without `published` there is no table that compares with the published values. Every table has the notes that hold
+    for the whole study.
     """
     evaluated = [
         seeds_table(results),
-        two_by_two_table(results),
+        two_by_two_table(results, results.manifest["two_by_two"]),
         *([matched_table(results)] if results.manifest.get("matched") else []),
         arms_table(results),
         effects_table(results),
@@ -51,14 +54,12 @@ def study_tables(results: Results, published: Results | None) -> list[Table]:
         parts_table(results),
         *([compare_table(results, published)] if published else []),
     ]
-    made = [*(with_partial(table, results) for table in evaluated), trajectory_table(results)]
-    return [with_commits(table, results) for table in made]
+    return with_notes([*(with_partial(table, results) for table in evaluated), trajectory_table(results)], results)
 
 
 def matched_table(results: Results) -> Table:
     """Make the 2x2 of the arms that were exported with one bit plan for all (docs/spec/legality.md, rule 16)."""
-    manifest = {**results.manifest, "two_by_two": results.manifest["matched"]}
-    table = two_by_two_table(replace(results, manifest=manifest))
+    table = two_by_two_table(results, results.manifest["matched"])
     return replace(table, name=MATCHED, title="2x2 with one bit plan for all arms")
 
 
@@ -68,16 +69,20 @@ def with_partial(table: Table, results: Results) -> Table:
     return replace(table, frame=table.frame.assign(partial=", ".join(partial))) if partial else table
 
 
-def with_commits(table: Table, results: Results) -> Table:
-    """Add a note if the runs were not all made by the same committed code."""
-    return replace(table, notes=[*table.notes, *commit_notes(results)])
+def with_notes(tables: Sequence[Table], results: Results) -> list[Table]:
+    """Add what holds for the whole study: results that are not compared, warnings, runs of different commits."""
+    notes = [*unlike_notes(results), *caution_notes(results), *commit_notes(results)]
+    return [replace(table, notes=[*table.notes, *notes]) for table in tables]
 
 
 def main_text(results: Results) -> str:
     """Make the main tables as Markdown: the study's question, the seeds of its main variants, the 2x2."""
-    main = [seeds_table(results, results.manifest["main_variants"]), two_by_two_table(results)]
+    main = [
+        seeds_table(results, results.manifest["main_variants"]),
+        two_by_two_table(results, results.manifest["two_by_two"]),
+    ]
     heading = f"# {results.manifest['study']}\n\n{results.manifest['question']}\n"
-    return "\n".join([heading, *(markdown(with_commits(table, results)) for table in main)])
+    return "\n".join([heading, *map(markdown, with_notes(main, results))])
 
 
 def print_main(manifest_path: str | Path) -> None:

@@ -6,10 +6,20 @@ from typing import Any
 import pandas as pd
 
 from flowgolf.report.results.collect import Results
-from flowgolf.report.results.differences import NAMES, Factorial, evidence_on_all_seeds, factorial, sentence
+from flowgolf.report.results.differences import NAMES
+from flowgolf.report.results.effects import Factorial, factorial
 from flowgolf.report.results.metrics import EVALUATIONS, count_text, partial_notes, plan_text
 from flowgolf.report.results.seed_statistics import summarise
-from flowgolf.report.tables.columns import column, comparison_cells, fewest_seeds, interval, mean_or_status, plan_notes
+from flowgolf.report.results.words import HOLM, evidence_on_all_seeds, sentence
+from flowgolf.report.tables.columns import (
+    column,
+    comparison_cells,
+    fewest_seeds,
+    interval,
+    mean_or_status,
+    plan_notes,
+    summary_interval,
+)
 from flowgolf.report.tables.render import Column, Table
 
 TWO_BY_TWO_COLUMNS = (
@@ -21,9 +31,9 @@ TWO_BY_TWO_COLUMNS = (
 )
 
 
-def two_by_two_table(results: Results) -> Table:
-    """Make the 2x2: both arms by both evaluations, the effect of each on the other, and the interaction."""
-    cross = factorial(results)
+def two_by_two_table(results: Results, arms: list[str] | None) -> Table:
+    """Make the 2x2 of two arms, control first, by both evaluations: the effect of each, and the interaction."""
+    cross = factorial(results, arms)
     rows = [arm_row(results, cross, variant) for variant in (cross.control, cross.treated)] if cross else []
     notes = ["This study declares no 2x2."]
     if cross:
@@ -53,7 +63,7 @@ def arm_row(results: Results, cross: Factorial, variant: str) -> dict[str, Any]:
     }
     for metric in EVALUATIONS:
         summary = summarise(cross.cells[variant, metric])
-        row |= {f"{metric}_low": summary.low, f"{metric}_high": summary.high}
+        row |= summary_interval(metric, summary)
         row[metric] = mean_or_status(results, variant, metric, summary)
     return row | comparison_cells("ttt_effect", cross.ttt[variant])
 
@@ -90,10 +100,10 @@ def two_by_two_notes(results: Results, cross: Factorial) -> list[str]:
     on = f"Seeds with all four figures: {', '.join(map(str, cross.seeds))}." if cross.seeds else (
         "No seed has all four figures yet; each cell uses the seeds it has."
     )  # fmt: skip
-    notes = [on]
-    notes += [f"{cross.treated} - {cross.control}, {NAMES[m]}: {sentence(c)}" for m, c in cross.variant.items() if c.n]
-    notes += [f"TTT on {variant}: {sentence(c)}" for variant, c in cross.ttt.items() if c.n]
-    if cross.interaction.n:
-        notes.append(f"Interaction (TTT on {cross.treated} - TTT on {cross.control}): {sentence(cross.interaction)}")
+    said = {f"{cross.treated} - {cross.control}, {NAMES[m]}": found for m, found in cross.variant.items()}
+    said |= {f"TTT on {variant}": found for variant, found in cross.ttt.items()}
+    said[f"Interaction (TTT on {cross.treated} - TTT on {cross.control})"] = cross.interaction
+    notes = [on, *(f"{what}: {sentence(found)}" for what, found in said.items() if found.n)]
+    notes += [HOLM] * any(found.tested for found in said.values())
     notes += evidence_on_all_seeds(results, cross)
     return [*notes, *plan_notes(results, [cross.control, cross.treated]), *partial_notes(results)]
