@@ -5,15 +5,24 @@
 # make estimate  what CONFIG would cost now: new and cached jobs, hours, memory
 # make published  the published study's tables from its own figures, and what does not follow from them
 # make full-size  every stage of the published study's model once on the CPU, with times and memory: five to ten minutes
+# make gpu    the published model on this machine's GPU: every figure with its budget, in results/gpu.json; ten minutes
+#             DEVICE=cpu SCALE=tiny: the same path on a CPU; WHEELS=FOLDER: set up from a folder of wheels, no network
 # TORCH=cpu|default  which build of torch to install; by default the CPU build where no NVIDIA driver answers
 
 .DELETE_ON_ERROR:
-.PHONY: setup study test check published status estimate full-size
+.PHONY: setup study test check published status estimate full-size gpu
 PYTHON ?= python3
 CONFIG ?= config/config.yaml
+DEVICE ?= cuda
+SCALE ?= published
+WHEELS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 TORCH ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo default || echo cpu)
+ifneq ($(WHEELS),)
+export PIP_NO_INDEX := 1
+export PIP_FIND_LINKS := $(abspath $(WHEELS))
+endif
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 study: $(VENV)/.complete
@@ -36,6 +45,9 @@ check: $(VENV)/.complete
 
 full-size: $(VENV)/.complete
 	@PYTHONPATH=tests python tests/full_size.py
+
+gpu: $(VENV)/.complete
+	@python -m flowgolf.gpu.check --device $(DEVICE) --scale $(SCALE)
 
 setup: $(VENV)/.complete
 

@@ -10,6 +10,7 @@ import time
 from snakemake.jobs import Job as SnakemakeJob
 
 from flowgolf.running import cluster_site, launches
+from flowgolf.running.gpus import machine_gpus
 from flowgolf.running.job import failed_for_good
 from flowgolf.study import memory, time_limits
 
@@ -35,6 +36,12 @@ if workflow.resource_settings.nodes is not None:
     workflow.global_resources["_cores"] = None
 
 
+# On one machine its GPUs are shared by the jobs: no more at a time than there are (running/gpus.py).
+if workflow.resource_settings.nodes is None and (gpus := machine_gpus()):
+    workflow.global_resources.setdefault("gpu", len(gpus))
+
+
+ENVIRONMENT = "".join(f"export {name}={value}; " for name, value in study.settings.environment.items())
 # Settings come from files, never from the submitting shell; caches of compilers stay on the node, one
 # folder a user; SIGTERM is for Python.
 shell.prefix(
@@ -43,6 +50,7 @@ shell.prefix(
     '[ -d "${{TMPDIR:-}}" ] || export TMPDIR=/tmp; '
     "caches=$TMPDIR/flowgolf-$(id -u); "
     "export TORCHINDUCTOR_CACHE_DIR=$caches/inductor TRITON_CACHE_DIR=$caches/triton CUDA_CACHE_PATH=$caches/cuda; "
+    + ENVIRONMENT
 )
 
 

@@ -40,6 +40,10 @@ rule import_checkpoint:
         f"{RESULTS}/logs/import_checkpoint/{{variant}}/seed{{seed}}.log",
     wildcard_constraints:
         variant=one_of(study.settings.imports),
+    resources:
+        gpu=1,
+        mem_mb=megabytes(memory.train_mb),
+        runtime=minutes(time_limits.import_minutes),
     params:
         **asked_of("train"),
     message:

@@ -24,6 +24,7 @@ TINY = {
         "evaluate": {"sliding": {"seq_len": 32, "stride": 32},
                      "legal_ttt": {"seq_len": 32, "stride": 32, "chunk_tokens": 2048, "epochs": 1}},
     },
+    "environment": {"TORCH_SHOW_CPP_STACKTRACES": "0"},
     "submission": {"author": "A. Tester", "github_id": "tester"},
     "variants": {"base": {}, "nfm": {"model": {"flow_matcher": {"hidden_dim": 8, "loss_weight": 0.1}}}},
 }  # fmt: skip

@@ -136,6 +136,32 @@ def test_planted_change_of_weights_while_scoring_is_caught(study: SmallStudy, mo
         run.run_chunk()
 
 
+@pytest.mark.parametrize("change", [{"lr": 1e4}, {"lr": float("inf")}])
+def test_a_training_that_diverges_stops_at_once_with_chunk_loss_and_rate(study: SmallStudy, change: dict) -> None:
+    run = ttt(study, **change)
+    message = r"legal_ttt: chunk [01] of 5: the training diverges: loss \S+ at rate \S+: lower evaluate"
+    with pytest.raises(FloatingPointError, match=message):
+        finish(run)
+    assert len(run.rows) <= 1
+
+
+def test_full_batches_train_through_the_compiled_loss(study: SmallStudy, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, asked = [], []
+
+    def compile_(loss: Callable, **given: object) -> Callable:
+        asked.append(given)
+        return lambda ids, *rest: rows.append(len(ids)) or loss(ids, *rest)
+
+    plain = finish(ttt(study))
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "compile", compile_)
+        run = ttt(study, compile=True)
+    run.compiled = None  # the scoring is another matter
+    assert {"fullgraph": True, "dynamic": False} in asked
+    assert np.array_equal(finish(run), plain)
+    assert set(rows) == {2} and len(rows) < run.ledger.training_steps
+
+
 def test_adamw_takes_no_weight_decay(study: SmallStudy) -> None:
     adapter: Adapter = ttt(study, optimizer="adamw").adapter
     assert isinstance(adapter.optimizer, torch.optim.AdamW)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from evaluate.conftest import Golden
-from flowgolf.scoring.compiled import check_same
+from flowgolf.scoring.compiled import check_same, compiled_losses
 from flowgolf.scoring.ledger import IllegalEvaluationError
 from flowgolf.scoring.slide import slide
 
@@ -37,3 +37,10 @@ def test_planted_compiled_code_with_other_digits_is_caught(tiny: Golden, monkeyp
 def test_planted_nan_of_compiled_code_is_caught() -> None:
     with pytest.raises(IllegalEvaluationError, match="differs from the plain one by nan nats"):
         check_same(torch.tensor([float("nan")]), torch.zeros(1))
+
+
+def test_left_open_only_a_gpu_compiles(tiny: Golden, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert compiled_losses(tiny.gpt, None) is None and compiled_losses(tiny.gpt, False) is None
+    assert compiled_losses(tiny.gpt, True) is not None
+    monkeypatch.setattr("flowgolf.scoring.compiled.device_of", lambda gpt: torch.device("cuda"))
+    assert compiled_losses(tiny.gpt, None) is not None and compiled_losses(tiny.gpt, False) is None

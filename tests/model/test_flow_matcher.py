@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from flowgolf.model.initial import Streams
-from flowgolf.model.parts.flow_matcher import FlowMatcher, FlowMatcherSettings, draws
+from flowgolf.model.parts.flow_matcher import FlowMatcher, FlowMatcherSettings
 
 
 def started(dim=64, **settings):
@@ -34,7 +34,7 @@ def test_time_features_are_sines_then_cosines():
 def test_loss_gives_no_gradient_to_the_hidden_state():
     matcher = started(hidden_dim=32)
     x = torch.randn(2, 3, 64, requires_grad=True)
-    matcher.loss(x, *draws(x.shape, torch.Generator().manual_seed(0), x.device)).backward()
+    matcher.loss(x, *matcher.draws(x.shape, torch.Generator().manual_seed(0), x.device)).backward()
     assert x.grad is None
     assert matcher.v_out.weight.grad.abs().max() > 0
     assert matcher.gate.grad is None  # the loss does not see the gate
@@ -57,8 +57,9 @@ def test_init_is_what_it_says_at_every_size(hidden_dim):
 
 def test_draws_follow_the_generator():
     shape = torch.Size((4, 500, 8))
-    t, z = draws(shape, torch.Generator().manual_seed(0), torch.device("cpu"))
-    again = draws(shape, torch.Generator().manual_seed(0), torch.device("cpu"))
+    matcher = started(dim=8, hidden_dim=4)
+    t, z = matcher.draws(shape, torch.Generator().manual_seed(0), torch.device("cpu"))
+    again = matcher.draws(shape, torch.Generator().manual_seed(0), torch.device("cpu"))
     assert torch.equal(t, again[0])
     assert torch.equal(z, again[1])
     assert t.shape == (4, 500)
@@ -69,7 +70,8 @@ def test_draws_follow_the_generator():
 
 
 def test_draws_without_a_generator_follow_the_global_stream():
+    matcher = started(dim=8, hidden_dim=4)
     torch.manual_seed(0)
-    t, _ = draws(torch.Size((2, 3, 4)), None, torch.device("cpu"))
+    t, _ = matcher.draws(torch.Size((2, 3, 4)), None, torch.device("cpu"))
     torch.manual_seed(0)
     assert torch.equal(t, torch.rand(2, 3))

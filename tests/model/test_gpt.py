@@ -44,7 +44,7 @@ def test_any_combination_of_parts_trains_and_scores(switches, last, tiny, busy_g
     gpt = busy_gpt(tiny(**switches))
     ids = token_ids(2, 21)
     inputs, targets = ids[:, :-1], ids[:, 1:]
-    loss = gpt.training_loss(inputs, targets, torch.Generator().manual_seed(0))
+    loss = gpt.training_loss(inputs, targets, gpt.draws(inputs, torch.Generator().manual_seed(0)))
     loss.total.backward()
     unused = {name for name, weight in gpt.named_parameters() if weight.grad is None}
     without_skips = {"skip_weights", "skip_gates"} if gpt.looped_order.skips == 0 else set()
@@ -57,7 +57,10 @@ def test_any_combination_of_parts_trains_and_scores(switches, last, tiny, busy_g
     muon, adamw = optimizers(gpt, TrainSettings()).values()
     muon.step()
     adamw.step()
-    assert gpt.training_loss(inputs, targets, torch.Generator().manual_seed(0)).total.item() < loss.total.item()
+    assert (
+        gpt.training_loss(inputs, targets, gpt.draws(inputs, torch.Generator().manual_seed(0))).total.item()
+        < loss.total.item()
+    )
 
 
 @pytest.mark.parametrize("changed", [1, 7, 8, 13, 19])
@@ -78,7 +81,9 @@ def test_a_step_under_bfloat16_autocast_stays_near_the_float32_one(tiny, busy_gp
     losses, gradients = [], []
     for enabled in (False, True):
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
-            loss = gpt.training_loss(ids[:, :-1], ids[:, 1:], torch.Generator().manual_seed(0)).total
+            loss = gpt.training_loss(
+                ids[:, :-1], ids[:, 1:], gpt.draws(ids[:, :-1], torch.Generator().manual_seed(0))
+            ).total
         gpt.zero_grad()
         loss.backward()
         gradients.append([parameter.grad for parameter in gpt.parameters() if parameter.grad is not None])
@@ -169,7 +174,7 @@ def test_auxiliary_loss_follows_the_generator_and_can_be_left_out(tiny, every_pa
     ids = token_ids(2, 21)
     inputs, targets = ids[:, :-1], ids[:, 1:]
     first, again, other = (
-        gpt.training_loss(inputs, targets, torch.Generator().manual_seed(seed)) for seed in (5, 5, 6)
+        gpt.training_loss(inputs, targets, gpt.draws(inputs, torch.Generator().manual_seed(seed))) for seed in (5, 5, 6)
     )
     assert first.auxiliary.item() == again.auxiliary.item() != other.auxiliary.item()
     assert first.cross_entropy.item() == other.cross_entropy.item()
@@ -191,9 +196,9 @@ def test_bfloat16_autocast_stays_near_float32(tiny, every_part, busy_gpt, token_
     gpt = busy_gpt(tiny(**every_part))
     ids = token_ids(2, 21)
     inputs, targets = ids[:, :-1], ids[:, 1:]
-    exact = gpt.training_loss(inputs, targets, torch.Generator().manual_seed(0))
+    exact = gpt.training_loss(inputs, targets, gpt.draws(inputs, torch.Generator().manual_seed(0)))
     with torch.autocast("cpu", torch.bfloat16):
-        rounded = gpt.training_loss(inputs, targets, torch.Generator().manual_seed(0))
+        rounded = gpt.training_loss(inputs, targets, gpt.draws(inputs, torch.Generator().manual_seed(0)))
         assert logits_of(gpt, inputs).dtype == torch.float32
     rounded.total.backward()
     for name in ("cross_entropy", "auxiliary"):
@@ -229,7 +234,8 @@ def trained(model_settings, ids, close_gate):
             gpt.native_flow.gate.fill_(-200.0)
     muon, adamw = optimizers(gpt, TrainSettings()).values()
     for step in range(20):
-        loss = gpt.training_loss(ids[step, :, :-1], ids[step, :, 1:], torch.Generator().manual_seed(step))
+        draws = gpt.draws(ids[step, :, :-1], torch.Generator().manual_seed(step))
+        loss = gpt.training_loss(ids[step, :, :-1], ids[step, :, 1:], draws)
         loss.total.backward()
         assert clip_gradients(gpt.parameters(), 0.3) > 0.3  # clipping acts
         for optimizer in (muon, adamw):

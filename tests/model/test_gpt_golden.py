@@ -61,12 +61,11 @@ def test_gradients_of_the_base(golden, golden_gpt):
     assert worst_gradient(gpt, arrays) < 1e-5
 
 
-def test_training_loss_and_gradients_with_flow_matcher(golden, golden_gpt, monkeypatch):
+def test_training_loss_and_gradients_with_flow_matcher(golden, golden_gpt):
     arrays, gpt = golden("model_nfm"), golden_gpt("nfm")
     given = torch.from_numpy(arrays["cfm_t"]), torch.from_numpy(arrays["cfm_z"])
-    monkeypatch.setattr("flowgolf.model.parts.flow_matcher.draws", lambda *_: given)
     inputs, targets = torch.from_numpy(arrays["input_ids"]), torch.from_numpy(arrays["target_ids"])
-    loss = gpt.training_loss(inputs, targets)
+    loss = gpt.training_loss(inputs, targets, [given])
     np.testing.assert_allclose(loss.total.detach(), arrays["train_loss"], rtol=0, atol=1e-6)
     expected = float(arrays["loss_weight"]) * loss.auxiliary.item() + loss.cross_entropy.item()
     assert loss.total.item() == pytest.approx(expected, abs=1e-6)

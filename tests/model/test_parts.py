@@ -42,7 +42,7 @@ HOOKS = {
     "after_attention": "    per_block = True\n    def after_attention(self, y, rows):\n"
     "        assert rows.shape[-1] == 0\n        return y * self.weight.view(y.shape[-2:])",
     "after_blocks": "    def after_blocks(self, x):\n        return x + self.weight",
-    "auxiliary_loss": "    loss_weight = 0.5\n    def auxiliary_loss(self, x, generator):\n"
+    "auxiliary_loss": "    loss_weight = 0.5\n    def auxiliary_loss(self, x, draws):\n"
     "        return (x * self.weight).square().mean()",
 }
 

@@ -82,11 +82,13 @@ def test_a_job_that_would_wait_for_ever_is_refused(stand_in):
 
 def test_time_limits_grow_with_the_study(config):
     run = Study(config).variants["base"]
-    longer = run.model_copy(update={"train": run.train.model_copy(update={"steps": 10**7})})
-    assert time_limits.train_minutes(run) == 30
+    longer = run.model_copy(update={"train": run.train.model_copy(update={"steps": 10**7, "val_every": 10**6})})
+    assert time_limits.train_minutes(run) == 30 <= time_limits.import_minutes(run)
     assert time_limits.train_minutes(longer) > 50
     capped = longer.train.model_copy(update={"max_seconds": 600.0})
     assert time_limits.train_minutes(longer.model_copy(update={"train": capped})) == 40
+    often = longer.model_copy(update={"train": longer.train.model_copy(update={"val_every": 1000})})
+    assert time_limits.train_minutes(often) > time_limits.train_minutes(longer) + 60
     assert time_limits.legal_ttt_minutes(run) >= time_limits.sliding_minutes(run) >= 30
 
 

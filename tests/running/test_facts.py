@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from flowgolf.running import facts
+from flowgolf.running import environment, facts
 
 
 def test_commit_is_that_of_the_checkout_and_unknown_outside_one(tmp_path, monkeypatch):
@@ -59,3 +59,12 @@ def test_a_record_names_the_slurm_job_and_its_wait(monkeypatch, tmp_path, squeue
 def test_a_record_from_outside_slurm_names_no_job(monkeypatch):
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     assert {facts.run_record()[key] for key in ("slurm_job_id", "slurmd_nodename", "queue_seconds")} == {None}
+
+
+def test_a_record_names_the_libraries_variables_and_no_others(monkeypatch):
+    for name in [name for name in os.environ if environment.LIBRARY_VARIABLE.match(name)]:
+        monkeypatch.delenv(name)
+    given = {"NCCL_DEBUG": "INFO", "TORCHINDUCTOR_CACHE_DIR": "/x", "PYTORCH_CUDA_ALLOC_CONF": "a:b", "SECRET": "s"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert facts.run_record()["environment"] == {"NCCL_DEBUG": "INFO", "PYTORCH_CUDA_ALLOC_CONF": "a:b"}

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import pytest
 
 from flowgolf import provenance
 from flowgolf.files import read_json, write_json
-from flowgolf.running.stage import stage
+from flowgolf.running.stage import device_kind, stage
 from flowgolf.study.runtime import runtime
 
 SCRIPT = "train"
@@ -41,7 +42,7 @@ def job_of(variant="nfm", seed=1, settings=SETTINGS, cache=None, extra=None):
         failure=f"failed/train/{variant}/seed{seed}.json",
     )  # fmt: skip
     return SimpleNamespace(
-        rule="train", params=params, log=["train.log"], input=Named(data="data.json"),
+        rule="train", params=params, log=["train.log"], input=Named(data="data.json"), resources=Named(gpu=1),
         wildcards=Named(variant=variant, seed=str(seed)),
         output=Named(model=f"{run}/model.bin", record=f"{run}/run.json", made_from=f"{run}/made_from.json"),
     )  # fmt: skip
@@ -187,8 +188,25 @@ def test_code_that_changed_since_the_launch_is_refused(folder, capsys):
 def test_a_rule_that_makes_no_result_always_runs(folder):
     job = SimpleNamespace(
         rule="tables", params=Named(failure="failed/tables.json"), log=["a.log"], input=Named(), wildcards=Named(),
-        output=Named(),
+        output=Named(), resources=Named(),
     )  # fmt: skip
     for _ in range(2):
         with stage(job) as running:
             assert (running.variant, running.seed, running.settings) == ("", 0, {})
+
+
+def test_a_driver_whose_gpus_torch_cannot_use_is_told_and_nothing_computed(folder, capsys, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    blind = SimpleNamespace(
+        cuda=SimpleNamespace(is_available=lambda: False), version=SimpleNamespace(cuda=None), __version__="2.13.0+cpu"
+    )
+    monkeypatch.setitem(sys.modules, "torch", blind)
+    with pytest.raises(SystemExit), stage(job_of()):
+        raise AssertionError("computed")
+    said = capsys.readouterr().err
+    assert "the driver shows a GPU that torch 2.13.0+cpu, built without CUDA, cannot use" in said
+    blind.cuda.is_available = lambda: True
+    assert device_kind() == "cuda"
+    blind.cuda.is_available = lambda: False
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert device_kind() == "cpu"

@@ -71,3 +71,16 @@ def test_releases_that_are_declared_equal_count_as_the_first():
 def test_only_what_identifies_a_result_can_be_declared_equal(config):
     with pytest.raises(ConfigError, match="equal_versions.*: pandas is none of python, torch, numpy"):
         Study({**config, "equal_versions": {"pandas": ["2.0"]}})
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"LD_PRELOAD": "x"}, ": LD_PRELOAD is no variable of a library; those begin with OMP_"),
+        ({"NCCL_DEBUG": "a; b"}, ".NCCL_DEBUG: 'a; b' has characters besides letters, digits and"),
+    ],
+)
+def test_the_environment_of_jobs_is_for_libraries(config, environment, message):
+    Study({**config, "environment": {"NCCL_DEBUG": "INFO", "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"}})
+    with pytest.raises(ConfigError, match=f"environment{message}"):
+        Study({**config, "environment": environment})

@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounter
 
+from bfloat16 import gpu_arithmetic
 from flowgolf.data.dataset import Dataset
 from flowgolf.train.trainer import Trainer
 from trainings import LABEL
@@ -32,6 +34,44 @@ def test_compiled_by_inductor_it_takes_the_same_steps(data_json, model_settings,
 
 def test_nothing_is_compiled_on_a_cpu_unless_asked_for(trainer):
     assert not trainer.compiled
+
+
+@pytest.mark.parametrize(("steps", "warmdown_steps"), [(2, 1), (10, 0), (3, 3)])
+def test_the_warm_up_stays_at_its_point_of_the_schedule(
+    data_json, model_settings, settings, steps, warmdown_steps, monkeypatch
+):
+    changes = {"steps": steps, "warmdown_steps": warmdown_steps}
+    trainer = Trainer(model_settings, settings.model_copy(update=changes), LABEL, 7, Dataset.open(data_json))
+    trainer.take_step()
+    seen, take_step, rate = [], Trainer.take_step, trainer.multiplier()
+    monkeypatch.setattr(Trainer, "take_step", lambda *given: seen.append(take_step(*given)) or seen[-1])
+    trainer.warm_up(20)
+    assert [(row["step"], row["rate"]) for row in seen] == [(2, rate)] * 20
+    assert 0 < rate <= 1
+
+
+ARMS = {
+    "base": {},
+    "nfm": {"flow_matcher": {"hidden_dim": 8}},
+    "refiner": {"flow_refiner": {"latent_dim": 4, "hidden_dim": 8}},
+    "logit scale": {"logit_scale": True},
+    "TTT-linear": {"ttt_linear": {"heads": 2, "mini_batch": 4}},
+    "both": {"flow_matcher": {"hidden_dim": 8}, "flow_refiner": {"latent_dim": 4, "hidden_dim": 8}},
+}
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_an_arm_is_one_graph_without_a_break_also_under_autocast(data_json, model_settings, settings, arm):
+    model = type(model_settings).model_validate({**model_settings.model_dump(), "flow_matcher": None, **ARMS[arm]})
+    settings = settings.model_copy(update={"compile": True})
+    torch._dynamo.reset()
+    counter = CompileCounter()
+    with gpu_arithmetic():
+        trainer = Trainer(model, settings, LABEL, 7, Dataset.open(data_json))
+        trainer.training_loss = torch.compile(trainer.model.training_loss, backend=counter, fullgraph=True)
+        trainer.take_step()
+        trainer.take_step()
+    assert counter.frame_count == 1
 
 
 def test_warm_up_steps_leave_no_trace(data_json, model_settings, settings, trainer):

@@ -37,7 +37,8 @@ def small_disk(tmp_path):
 
 
 MEMORY = (
-    r"train nfm seed 7: out of memory at step 1 with micro-batches of 32 tokens: raise train.micro_batches \(now 2\)"
+    r"train nfm seed 7: out of memory at step 1 with 2 rows of 16 tokens at a time: raise train.passes_per_micro_batch "
+    r"\(now 1\), which changes no result, and run again; what was saved is kept"
 )
 FULL = r"(No space left on device|File too large) while saving 0\.[5-9] MB; the state saved before is kept"
 
@@ -88,6 +89,14 @@ def test_what_a_gpu_says_becomes_the_same_sentence(data_json, model_settings, se
 
     monkeypatch.setattr(Trainer, "gradient", full)
     with pytest.raises(MemoryError, match=MEMORY):
+        trainer.take_step()
+
+
+def test_without_memory_for_one_row_there_is_nothing_left_to_raise(data_json, model_settings, settings, monkeypatch):
+    settings = settings.model_copy(update={"passes_per_micro_batch": 2})
+    trainer = Trainer(model_settings, settings, LABEL, 7, Dataset.open(data_json))
+    monkeypatch.setattr(Trainer, "gradient", lambda trainer: allocate(2**55))
+    with pytest.raises(MemoryError, match="with 1 rows of 16 tokens at a time: take a device with more memory"):
         trainer.take_step()
 
 

@@ -71,7 +71,7 @@ NO_CHOICE = {"scalar_optimizer"}
 """There is one optimiser for vectors."""
 NOT_TRAINED = {"val_every", "tensorboard", "checkpoint_every"}
 """They decide what is looked at and kept: the loop around the steps asks them."""
-SAME_FIGURES = {"threads": 2}
+SAME_FIGURES = {"threads": 2, "passes_per_micro_batch": 2}
 """Other sums in another order; `devices` and `compile` have tests/train/test_devices.py and test_compile.py."""
 
 

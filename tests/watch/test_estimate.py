@@ -16,6 +16,7 @@ from flowgolf.watch.estimate import (
     plan,
     planned_outputs,
     time_table,
+    too_small,
     validation_positions,
 )
 from flowgolf.watch.rates import A100, H100, PUBLISHED_POSITIONS, Rate, declared_rates, measured_rates, nearest
@@ -166,3 +167,15 @@ def test_a_workflow_that_cannot_be_planned_is_one_error(tmp_path: Path) -> None:
     snakefile.write_text("raise ValueError('broken')\n")
     with pytest.raises(ValueError, match="snakemake --summary: .*broken"):
         plan({}, str(snakefile))
+
+
+def test_a_gpu_that_is_too_small_is_told_with_the_setting_before_any_job() -> None:
+    assert too_small(published_jobs(), None) is None
+    assert too_small(published_jobs(), 80 * 10**9) is None
+    assert too_small(published_jobs()[1:], 10**9) is None
+    assert too_small(published_jobs(), 12 * 10**9) == (
+        "this machine's GPU has 12.0 GB, and the largest new training takes about 27.1 GB: raise "
+        "train.passes_per_micro_batch (now 1), which changes no result"
+    )
+    train = {**SETTINGS["train"], "passes_per_micro_batch": 4}
+    assert too_small([Job("train", "a", None, {**SETTINGS, "train": train})], 12 * 10**9) is None

@@ -1,5 +1,6 @@
 """What runs again after a change, and what does not: on the real Snakefile, after a real run."""
 
+import json
 import re
 from copy import deepcopy
 
@@ -29,6 +30,10 @@ def test_a_run_leaves_every_result(clone):
     run = clone.results / "runs" / "nfm" / "seed1"
     assert sorted(path.name for path in run.iterdir()) == ["export", "legal_ttt", "sliding", "train"]
     assert not (clone.results / "runs" / "nfm-loss_weight=0.1").exists()
+    for record in ("train/run.json", "export/export.json", "sliding/sliding.json", "legal_ttt/legal_ttt.json"):
+        made = json.loads((run / record).read_text())
+        assert made["environment"]["TORCH_SHOW_CPP_STACKTRACES"] == "0"
+        assert made.get("precision", "float32") == "float32"
     assert (clone.results / "logs" / "train" / "nfm" / "seed1.log").read_text().startswith("train nfm seed 1")
 
 

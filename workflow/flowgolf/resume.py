@@ -87,11 +87,14 @@ class StateFolder:
 
 
 def read(path: Path, key: bytes = b"") -> dict[str, Any] | None:
-    """The content of a state file, or None when it is not what was written under this key."""
+    """The content of a state file, or None when it is not what was written under this key.
+
+    Its tensors lie on the CPU, whatever wrote them: a GPU's state goes on without one, and takes no GPU's memory twice.
+    """
     data = path.read_bytes()
     if not hmac.compare_digest(hmac.digest(key, data[32:], "sha256"), data[:32]):
         return None
-    content: dict[str, Any] = torch.load(io.BytesIO(data[32:]), weights_only=True)
+    content: dict[str, Any] = torch.load(io.BytesIO(data[32:]), map_location="cpu", weights_only=True)
     return content
 
 

@@ -35,6 +35,11 @@ def steps(begin: int, end: int, settings: LegalTTTSettings) -> Iterator[list[Seg
             yield rows[first : first + settings.batch_seqs]
 
 
+DIVERGED = 2.0
+"""Times the loss of a model that knows nothing, ln(vocabulary), from which on a training has gone astray: the soft cap
+of the logits keeps losses finite whatever becomes of the weights."""
+
+
 class Adapter:
     """Optimiser of the weights above the frozen blocks; its momentum carries over from chunk to chunk."""
 
@@ -48,6 +53,13 @@ class Adapter:
         self.weights = trainable_weights(gpt, settings.freeze_blocks)
         self.device = device_of(gpt)
         self.generator = torch.Generator(self.device).manual_seed(settings.seed)
+        compiled = self.device.type == "cuda" if settings.compile is None else settings.compile
+        self.compiled_loss = (
+            torch.compile(gpt.training_loss, fullgraph=True, dynamic=False) if compiled else gpt.training_loss
+        )
+        self.regular = min(settings.batch_seqs, settings.chunk_tokens // settings.seq_len)
+        """Rows of the steps that go through compiled code: most, or all, have as many."""
+        self.diverged_at = DIVERGED * math.log(gpt.settings.vocab_size)
         self.optimizer: torch.optim.Optimizer
         if settings.optimizer == "sgd":
             self.optimizer = torch.optim.SGD(self.weights, lr=settings.lr, momentum=settings.momentum)
@@ -65,12 +77,18 @@ class Adapter:
         self.gpt.eval()
 
     def _step(self, stream: TokenStream, rows: list[Segment]) -> None:
-        """One step on consecutive rows of seq_len positions."""
+        """One step on consecutive rows of seq_len positions; FloatingPointError where the training has diverged."""
         seq_len, start = self.settings.seq_len, rows[0].start
         tokens = torch.from_numpy(stream.read(start, len(rows) * seq_len + 1).astype(np.int64)).to(self.device)
         inputs, targets = tokens[:-1].view(-1, seq_len), tokens[1:].view(-1, seq_len)  # (rows, seq_len)
-        with precision(self.gpt):
-            loss = self.gpt.training_loss(inputs, targets, generator=self.generator, auxiliary=self.settings.aux_loss)
+        auxiliary = self.settings.aux_loss
+        draws = self.gpt.draws(inputs, self.generator) if auxiliary else None
+        training_loss = self.compiled_loss if len(rows) == self.regular else self.gpt.training_loss
+        with precision(self.device):
+            loss = training_loss(inputs, targets, draws, auxiliary)
+        if not loss.total.item() <= self.diverged_at:
+            rate = self.optimizer.param_groups[0]["lr"]
+            raise FloatingPointError(f"the training diverges: loss {loss.total.item():.4g} at rate {rate:.4g}")
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss.total)
         torch.nn.utils.clip_grad_norm_(self.weights, self.settings.grad_clip_norm)

@@ -12,6 +12,7 @@ from flowgolf.export.container import Header
 from flowgolf.export.unpack import load
 from flowgolf.model.gpt import GPT
 from flowgolf.model.settings import ModelSettings
+from flowgolf.scoring.precision import fastest_device
 
 MAX_LAYERS = 256
 MAX_WIDTH = 2**16
@@ -27,8 +28,7 @@ def load_gpt(artifact_path: str | Path) -> tuple[GPT, str]:
     artifact = load(artifact_path, check_header)
     gpt = GPT(ModelSettings.model_validate(artifact.model))
     gpt.load_state_dict(artifact.tensors, strict=True)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return gpt.to(device).eval(), artifact.sha256
+    return gpt.to(fastest_device()).eval(), artifact.sha256
 
 
 def check_header(header: Header) -> None:

@@ -1,6 +1,5 @@
 """Rule `legal_ttt`: score a chunk, then train on it, and so on to the end (docs/spec/evaluation.md, E5)."""
 
-import copy
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from flowgolf.evaluate.settings import SCORING_EXECUTION, LegalTTTSettings
 from flowgolf.evaluate.trial_ttt import short_ttt
 from flowgolf.evaluate.trials import sample_of
 from flowgolf.evaluate.tries import enter_try
-from flowgolf.evaluate.verify import Evidence, verify
+from flowgolf.evaluate.verify import Evidence, Trial, beforehand, verify
 from flowgolf.resume import StateFolder, seal_key, stop_requests
 from flowgolf.running.progress import Progress
 from flowgolf.scoring.score import total
@@ -47,16 +46,16 @@ def legal_ttt(
     check_vocabulary(gpt, dataset, artifact_path)
     stream, byte_table = dataset.validation, dataset.byte_table
     sample = sample_of(stream, settings.seq_len)
-    original = copy.deepcopy(gpt)
     tries = enter_try(artifact_path, artifact_sha256, "legal_ttt", settings)
+    trial = Trial(gpt, short_ttt(gpt, byte_table, settings, sample), sample)
+    before = beforehand(trial)
     folder = StateFolder(state_dir, identity(artifact_sha256, settings, dataset, code), seal_key())
     run = run_to_end(ScoreFirst(gpt, stream, byte_table, settings), folder)
     nats = run.referee.finish()
     score = total(nats, byte_table, stream, 0)
     evidence = Evidence(
-        gpt=original,
-        evaluations=short_ttt(original, byte_table, settings, sample),
-        sample=sample,
+        **vars(trial),
+        before=before,
         referees={"legal_ttt": run.referee},
         ledger=run.ledger,
         span=run.referee.span,

@@ -5,7 +5,7 @@ from typing import Any
 from flowgolf.data.dataset import Dataset
 from flowgolf.model.gpt import GPT
 from flowgolf.running.facts import run_record
-from flowgolf.scoring.precision import device_of
+from flowgolf.scoring.precision import device_of, precision_on
 from flowgolf.scoring.score import Score, figures
 from flowgolf.scoring.settings import WindowSettings
 
@@ -35,5 +35,6 @@ def result(
         "seconds": seconds,
         "tokens_per_second": score.tokens / seconds,
         "device": str(device_of(gpt)),
+        "precision": precision_on(device_of(gpt)),
         **run_record(),
     }

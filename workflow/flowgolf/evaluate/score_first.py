@@ -10,7 +10,7 @@ from flowgolf.data.byte_count import ByteTable
 from flowgolf.evaluate.adapt import Adapter, rate_multiplier
 from flowgolf.evaluate.settings import LegalTTTSettings
 from flowgolf.model.gpt import GPT
-from flowgolf.scoring.compiled import CompiledLosses
+from flowgolf.scoring.compiled import compiled_losses
 from flowgolf.scoring.ledger import Ledger
 from flowgolf.scoring.referee import Referee
 from flowgolf.scoring.score import TokenStream, total
@@ -27,6 +27,7 @@ class ScoreFirst:
         self.windows = windows_of(stream, settings)
         self.num_chunks = -(-self.windows.num_positions // settings.chunk_tokens)
         self.adapter = Adapter(gpt, settings)
+        self.compiled = compiled_losses(gpt, settings.compile)
         self.referee = Referee(gpt, stream, Segment(0, self.windows.num_positions), self.windows.num_positions)
         self.next_chunk = 0
         self.sum_nats, self.sum_bytes, self.seconds = 0.0, 0, 0.0
@@ -57,17 +58,25 @@ class ScoreFirst:
         self.score(begin, end)
         if not self.finished:  # also when no segment starts in the last chunk: nothing is left to gain by training
             with self.referee.updating() as seen:
-                self.adapter.train(seen, begin, end, rate, self.ledger)
+                self.train(seen, begin, end, rate)
         self.next_chunk += 1
         self.seconds += time.monotonic() - started
         self._add_row(chunk, scored_from, rate)
 
+    def train(self, seen: TokenStream, begin: int, end: int, rate: float) -> None:
+        """Train on positions `[begin, end)` that are scored; FloatingPointError with the chunk where that diverges."""
+        try:
+            self.adapter.train(seen, begin, end, rate, self.ledger)
+        except FloatingPointError as error:
+            raise FloatingPointError(
+                f"legal_ttt: chunk {self.next_chunk} of {self.num_chunks}: {error}: lower evaluate.legal_ttt.lr"
+            ) from None
+
     def score(self, begin: int, end: int) -> None:
         """Score the segments that start in `[begin, end)` with the weights as they stand."""
         indices = self.windows.starting_in(begin, end)
-        compiled = CompiledLosses(self.gpt) if self.settings.compile else None
         with self.referee.scoring():
-            for _ in score_segments(self.gpt, self.windows, indices, self.referee, self.settings, compiled):
+            for _ in score_segments(self.gpt, self.windows, indices, self.referee, self.settings, self.compiled):
                 pass
 
     def _add_row(self, chunk: int, scored_from: int, rate: float) -> None:

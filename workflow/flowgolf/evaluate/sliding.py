@@ -18,7 +18,7 @@ from flowgolf.evaluate.record import result
 from flowgolf.evaluate.settings import SCORING_EXECUTION, SlidingSettings
 from flowgolf.evaluate.trials import sample_of, short_slides
 from flowgolf.evaluate.tries import enter_try
-from flowgolf.evaluate.verify import Evidence, all_scored, verify
+from flowgolf.evaluate.verify import Evidence, Trial, all_scored, beforehand, verify
 from flowgolf.running.facts import run_record
 from flowgolf.scoring.ledger import Ledger
 from flowgolf.scoring.refereed_roundtrip import refereed_roundtrip
@@ -49,6 +49,9 @@ def sliding(
     gpt, artifact_sha256 = load_gpt(artifact_path)
     check_vocabulary(gpt, dataset, artifact_path)
     tries = enter_try(artifact_path, artifact_sha256, "sliding", settings)
+    sample = sample_of(stream, settings.seq_len)
+    trial = Trial(gpt, short_slides(gpt, settings, sample), sample)
+    before = beforehand(trial)
     started = time.monotonic()
     referee = slide(gpt, stream, settings, shard, "sliding")
     seconds = time.monotonic() - started
@@ -60,11 +63,9 @@ def sliding(
     if shard[0] == 0:
         again, referees["roundtrip"] = refereed_roundtrip(gpt, stream, byte_table, settings.max_positions)
         record["roundtrip"] = figures(again)
-    sample = sample_of(stream, settings.seq_len)
     evidence = Evidence(
-        gpt=gpt,
-        evaluations=short_slides(gpt, settings, sample),
-        sample=sample,
+        **vars(trial),
+        before=before,
         referees=referees,
         ledger=referee.ledger,
         span=referee.span,

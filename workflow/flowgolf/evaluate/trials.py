@@ -45,7 +45,9 @@ def short_window(settings: WindowSettings, sample: np.ndarray) -> dict[str, Any]
     """Changes that fit an evaluation's settings to the sample."""
     seq_len = min(settings.seq_len, SAMPLE_WINDOW, (len(sample) - 1) // SAMPLE_WINDOWS)
     stride = max(1, min(settings.stride, seq_len // 2))
-    return {"seq_len": seq_len, "stride": stride, "max_positions": None, "batch_windows": SAMPLE_WINDOWS}
+    short = {"seq_len": seq_len, "stride": stride, "max_positions": None, "batch_windows": SAMPLE_WINDOWS}
+    # a few windows are not worth compiling for, unless the settings insist: replays look at compiled code too
+    return {**short, "compile": bool(settings.compile)}
 
 
 def short_slides(gpt: GPT, settings: SlidingSettings, sample: np.ndarray) -> dict[str, Evaluate]:

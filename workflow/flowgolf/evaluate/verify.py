@@ -1,7 +1,7 @@
 """Runs the checks that belong to an evaluation, before its figures are written (docs/spec/legality.md, L1)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from flowgolf.evaluate.checks import CheckError
 from flowgolf.evaluate.trials import Evaluate, TokenArray
 from flowgolf.model.gpt import GPT
 from flowgolf.scoring.ledger import Ledger
+from flowgolf.scoring.precision import device_of
 from flowgolf.scoring.referee import Referee
 from flowgolf.scoring.score import Score, TokenStream
 from flowgolf.scoring.settings import WindowSettings
@@ -23,8 +24,8 @@ COUNTED_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """All that the checks of one evaluation look at."""
+class Trial:
+    """What can be looked at before anything is scored."""
 
     gpt: GPT
     """The model as the artifact gives it, before any adaptation."""
@@ -32,6 +33,12 @@ class Evidence:
     """Short runs of the evaluation itself: a stream to the nats of each of its positions."""
     sample: np.ndarray
     """A few windows of validation tokens, (time,)."""
+
+
+@dataclass(frozen=True)
+class Evidence(Trial):
+    """All that the checks of one evaluation look at."""
+
     referees: Mapping[str, Referee]
     """Of the run, and of the roundtrip where there was one, by name."""
     ledger: Ledger
@@ -47,6 +54,8 @@ class Evidence:
     artifact_sha256: str
     dataset: Dataset
     byte_table: ByteTable
+    before: Mapping[int, str] = field(default_factory=dict)
+    """What `beforehand` found, by rule; the rest of its rules are looked at with all others."""
 
     @cached_property
     def repeats(self) -> Repeats:
@@ -54,24 +63,24 @@ class Evidence:
         return repeats(self.dataset)
 
 
-def causal(evidence: Evidence) -> str:
+def causal(trial: Trial) -> str:
     """Rule 1, on the model and on short runs of the evaluation with all its parts."""
-    parts = [checks.causal_model(evidence.gpt, evidence.sample)]
-    parts += [causal_run(name, run, evidence) for name, run in evidence.evaluations.items()]
+    parts = [checks.causal_model(trial.gpt, trial.sample)]
+    parts += [causal_run(name, run, trial) for name, run in trial.evaluations.items()]
     return "; ".join(parts)
 
 
-def causal_run(name: str, evaluate: Evaluate, evidence: Evidence) -> str:
-    """Rule 1 for an evaluation: the nats of earlier tokens are the same bits when token t and all later ones change."""
-    tokens = evidence.sample
+def causal_run(name: str, evaluate: Evaluate, trial: Trial) -> str:
+    """Rule 1 for an evaluation: the nats of earlier tokens are the same when token t and all later ones change."""
+    tokens, device = trial.sample, device_of(trial.gpt)
     place = 5 * len(tokens) // 8  # inside the third of four windows
     changed = tokens.copy()
-    changed[place:] = (changed[place:] + 1) % evidence.gpt.settings.vocab_size
+    changed[place:] = (changed[place:] + 1) % trial.gpt.settings.vocab_size
     before, after = evaluate(TokenArray(tokens)), evaluate(TokenArray(changed))
-    differing = np.flatnonzero(before[: place - 1] != after[: place - 1])
-    if len(differing):
-        raise CheckError(f"rule 1, causal: in {name}, position {differing[0]} sees a change of token {place}")
-    return f"{name} of {len(tokens) - 1} positions gives the same bits before a change of token {place}"
+    position = checks.differing(before[: place - 1], after[: place - 1], device)
+    if position is not None:
+        raise CheckError(f"rule 1, causal: in {name}, position {position} sees a change of token {place}")
+    return f"{name} of {len(tokens) - 1} positions gives {checks.same(device)} before a change of token {place}"
 
 
 def scored_all(evidence: Evidence) -> str:
@@ -112,9 +121,27 @@ def unseen(evidence: Evidence) -> str:
     return checks.validation_unseen(training, validation)
 
 
+BEFOREHAND: dict[int, Callable[[Trial], str]] = {
+    1: causal,
+    2: lambda it: checks.full_distribution(it.gpt, it.sample),
+    12: lambda it: checks.one_forward_pass(it.gpt, it.sample),
+}
+"""Rules that the model and short runs show: what fails there fails in seconds, not after hours of scoring."""
+
+
+def model_rule(rule: int) -> Callable[[Evidence], str]:
+    """A rule of BEFOREHAND as one of RULES."""
+    return lambda evidence: evidence.before[rule] if rule in evidence.before else BEFOREHAND[rule](evidence)
+
+
+def beforehand(trial: Trial) -> dict[int, str]:
+    """The evidence of each rule that can be looked at before anything is scored; a broken one raises `CheckError`."""
+    return {rule: check(trial) for rule, check in BEFOREHAND.items()}
+
+
 RULES: dict[int, tuple[str, Callable[[Evidence], str]]] = {
-    1: ("causal", causal),
-    2: ("full distribution", lambda it: checks.full_distribution(it.gpt, it.sample)),
+    1: ("causal", model_rule(1)),
+    2: ("full distribution", model_rule(2)),
     3: ("score before update", lambda it: checks.score_before_update(it.ledger.events)),
     4: ("each position once", lambda it: checks.scored_once(it.ledger.times_scored, *it.span)),
     5: ("no update after the last score", lambda it: checks.no_update_after_last_score(it.ledger.events)),
@@ -126,7 +153,7 @@ RULES: dict[int, tuple[str, Callable[[Evidence], str]]] = {
     8: ("whole validation set", scored_all),
     9: ("bytes exact", lambda it: checks.bytes_exact(it.dataset, it.byte_table)),
     10: ("disjoint", lambda it: checks.disjoint(it.repeats, it.dataset)),
-    12: ("one forward pass", lambda it: checks.one_forward_pass(it.gpt, it.sample)),
+    12: ("one forward pass", model_rule(12)),
     17: ("replay", lambda it: checks.replayed(it.referees)),
     18: ("chain of weights", lambda it: checks.chained(it.referees)),
     19: ("identity of data", lambda it: checks.same_data(it.dataset)),

@@ -16,7 +16,7 @@ from flowgolf.export.artifact import Calibration, read_checkpoint
 from flowgolf.export.settings import ExportSettings
 from flowgolf.model.gpt import GPT
 from flowgolf.model.settings import ModelSettings
-from flowgolf.scoring.precision import device_of, precision
+from flowgolf.scoring.precision import device_of, fastest_device, precision
 
 PIECE_TOKENS = 16_384  # of a batch that go through the model at once: bounds the memory and changes no sum over tokens
 
@@ -92,7 +92,7 @@ def hessians(gpt: GPT, batches: Iterator[Tensor] | list[Tensor]) -> dict[str, Te
     found: dict[str, Tensor] = {}
     count = 0
     gpt.eval()
-    with torch.inference_mode(), gpt.constant_weights(), precision(gpt):
+    with torch.inference_mode(), gpt.constant_weights(), precision(device_of(gpt)):
         head = "tok_emb.weight" if gpt.lm_head is None else "lm_head.weight"
         sums = InputSums([*products_of(gpt), Product(gpt.get_parameter(head), (head,))])
         for batch in batches:
@@ -155,7 +155,7 @@ def calibrate(checkpoint_path: str | Path, data_json: str | Path, settings: Expo
     count, rows = settings.calibration_batches, settings.calibration_rows
     batches = TrainingBatches(data, count, rows, gpt.settings.seq_len)
     shards = unseen_shards(batches, data)
-    gpt.to("cuda" if torch.cuda.is_available() else "cpu")
+    gpt.to(fastest_device())
     limit = settings.passthrough_max_elements
     found = {name: each for name, each in hessians(gpt, iter(batches)).items() if tensors[name].numel() > limit}
     record = {"batches": count, "rows": rows, "tokens": count * rows * gpt.settings.seq_len, "shards": shards,

@@ -136,12 +136,13 @@ class Attention(Described):
         """
         q, rows = self._queries(tail(x, last), matrices.queries)
         k, raw_v = F.linear(x, matrices.keys_values).chunk(2, dim=-1)
-        raw_v = raw_v if extra_v is None else raw_v + extra_v
+        raw_v = raw_v if extra_v is None else raw_v + extra_v.to(raw_v.dtype)
         k, raw_v = (flat.unflatten(-1, (self.kv_heads, self.head_dim)) for flat in (k, raw_v))
         v = raw_v
         if self.mixes_values:
             assert self.vr_lambda is not None and v0 is not None
-            v = torch.addcmul(self.vr_lambda[0] * v0, self.vr_lambda[1], raw_v)
+            mix = self.vr_lambda.to(raw_v.dtype)  # autocast would widen the values to the type of the lambdas
+            v = torch.addcmul(mix[0] * v0, mix[1], raw_v)
         cos, sin = tables
         q, k = NormRotate.apply(q, self.q_gain, cos[-last:], sin[-last:]), NormRotate.apply(k, None, cos, sin)
         v = v.to(q.dtype)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from flowgolf.model.attention import Attention, Matrices, tail
 from flowgolf.model.chosen import Chosen
-from flowgolf.model.fused import RMSNorm, Tables
+from flowgolf.model.fused import Tables, rms_norm
 from flowgolf.model.initial import Streams
 from flowgolf.model.mlp import MLP
 from flowgolf.model.part import Described
@@ -59,11 +59,12 @@ class Block(Described):
         `mask` (batch, 1, last or more, time) says which positions each one sees; None: itself and all before.
         """
         for_attention, for_mlp = self.kept or self.matrices()
-        x = torch.addcmul(self.resid_mix[0] * x, self.resid_mix[1], x0)
-        normed = RMSNorm.apply(x)
+        mix = self.resid_mix.to(x.dtype)  # the stream keeps its type
+        x = torch.addcmul(mix[0] * x, mix[1], x0)
+        normed = rms_norm(x)
         attended, raw_v = self.attn(normed, tables, for_attention, v0=v0, extra_v=extra_v, last=last, mask=mask)
         x = tail(x, last) + attended
-        read = tail(normed, last) if self.parallel else RMSNorm.apply(x)
+        read = tail(normed, last) if self.parallel else rms_norm(x)
         return x + self.mlp(read, for_mlp), raw_v
 
     def matrices(self) -> BlockMatrices:

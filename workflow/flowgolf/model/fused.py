@@ -15,6 +15,18 @@ from torch.nn import functional as F
 Tables = tuple[Tensor, Tensor]
 
 
+def product_dtype(x: Tensor) -> torch.dtype:
+    """Type that products of x are computed in: autocast's where it is on, else that of x."""
+    device = x.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+
+
+def rms_norm(x: Tensor) -> Tensor:
+    """x (..., dim) divided by its root mean square, as the products that read it want it: bfloat16 under autocast."""
+    normed: Tensor = RMSNorm.apply(x, product_dtype(x))
+    return normed
+
+
 def inverse_rms(x: Tensor) -> Tensor:
     """`1 / sqrt(mean(x^2) + eps)` over the last dimension, which stays as 1; at least float32, torch's default eps."""
     norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
@@ -39,19 +51,21 @@ class RMSNorm(torch.autograd.Function):
     """x (..., dim) divided by its root mean square over the last dimension."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        """Shape and dtype of x."""
+    def forward(ctx: Any, x: Tensor, dtype: torch.dtype) -> Tensor:
+        """Shape of x, in a type of its own."""
         inverse = inverse_rms(x)
-        y = (x * inverse).to(x.dtype)
+        y = (x * inverse).to(dtype)
         ctx.save_for_backward(y, inverse)
+        ctx.dtype = x.dtype
         return y
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         """`(g - y mean(g y)) / rms`."""
         y, inverse = ctx.saved_tensors
+        gradient, y = gradient.to(inverse.dtype), y.to(inverse.dtype)
         along = (gradient * y).mean(-1, keepdim=True)
-        return torch.addcmul(gradient, y, along, value=-1).mul_(inverse)
+        return torch.addcmul(gradient, y, along, value=-1).mul_(inverse).to(ctx.dtype), None
 
 
 class NormRotate(torch.autograd.Function):
@@ -81,21 +95,25 @@ class RemoveOwnValue(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, y: Tensor, v: Tensor) -> Tensor:
-        """`y - (y . u) u` with `u = v / max(|v|, 1e-12)`."""
-        inverse = torch.linalg.vector_norm(v, dim=-1, keepdim=True).clamp_(min=1e-12).reciprocal_()
+        """`y - (y . u) u` with `u = v / max(|v|, 1e-12)`, in the type of y and in float32 on the way."""
+        wide = torch.promote_types(y.dtype, torch.float32)
+        inverse = torch.linalg.vector_norm(v, dim=-1, keepdim=True, dtype=wide).clamp_(min=1e-12).reciprocal_()
         direction = v * inverse
         along = (y * direction).sum(-1, keepdim=True)
-        left = torch.addcmul(y, along, direction, value=-1)
-        ctx.save_for_backward(left, direction, along, inverse)
+        left = torch.addcmul(y.to(wide), along, direction, value=-1).to(y.dtype)
+        ctx.save_for_backward(left, direction.to(v.dtype), along, inverse)
         return left
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         """For y the same projection of the gradient; for v what a turn of u does, over |v|."""
         left, direction, along, inverse = ctx.saved_tensors
+        narrow, wide = gradient.dtype, inverse.dtype
+        gradient, left, direction = gradient.to(wide), left.to(wide), direction.to(wide)
         lost = (gradient * direction).sum(-1, keepdim=True)
         y_gradient = torch.addcmul(gradient, lost, direction, value=-1)
-        return y_gradient, (along * y_gradient).addcmul_(lost, left).mul_(-inverse)
+        v_gradient = (along * y_gradient).addcmul_(lost, left).mul_(-inverse)
+        return y_gradient.to(narrow), v_gradient.to(narrow)
 
 
 class SquaredLeakyReLU(torch.autograd.Function):

@@ -12,11 +12,11 @@ from flowgolf.model.attention import Rotary, document_mask, tail
 from flowgolf.model.block import Block
 from flowgolf.model.chosen import Chosen, chosen_parts
 from flowgolf.model.embedding import OutputHead, TokenEmbedding, WidthProjection
-from flowgolf.model.fused import RMSNorm
+from flowgolf.model.fused import RMSNorm, product_dtype, rms_norm
 from flowgolf.model.head import MeanLoss, head_losses, squashed_logits
 from flowgolf.model.initial import Streams
 from flowgolf.model.order import block_order
-from flowgolf.model.part import HOOKS, Described, Part, acts
+from flowgolf.model.part import HOOKS, Described, Draws, Part, acts
 from flowgolf.model.roles import CONTROL
 from flowgolf.model.settings import ModelSettings
 
@@ -133,31 +133,48 @@ class GPT(Described):
         self,
         input_ids: Tensor,
         target_ids: Tensor,
-        generator: torch.Generator | None = None,
+        draws: Sequence[Draws] | None = None,
         auxiliary: bool = True,
     ) -> TrainingLoss:
-        """Mean losses; `generator` gives the parts' random draws, `auxiliary=False` leaves their losses out."""
+        """Mean losses; `draws` are those of `self.draws`, made here if there are none.
+
+        `auxiliary=False` leaves the parts' losses out. With draws it holds no random generator, so it compiles to one
+        graph.
+        """
         x, seen = self._finished(self._blocks_output(input_ids, None), None)
         read = self.head_input(x).flatten(0, 1)
         nats = MeanLoss.apply(read, self._head_weight(), target_ids.flatten(), self.settings.softcap)
         total, losses = nats, torch.zeros_like(nats)
-        for part, given in seen if auxiliary else ():
-            loss = part.auxiliary_loss(given, generator)
+        if auxiliary and draws is None:
+            draws = self.draws(input_ids, None)
+        for (part, given), drawn in zip(seen, draws or (), strict=True) if auxiliary else ():
+            loss = part.auxiliary_loss(given, drawn)
             total, losses = total + part.loss_weight * loss, losses + loss
         return TrainingLoss(total, nats, losses)
+
+    def draws(self, input_ids: Tensor, generator: torch.Generator | None) -> list[Draws]:
+        """What each part with a loss draws at random for ids (batch, time), in the order in which they act."""
+        shape = torch.Size((*input_ids.shape, self.settings.dim))
+        losing = [part for part in self.finishing if part in self.acting["auxiliary_loss"]]
+        return [part.draws(shape, generator, input_ids.device) for part in losing]
 
     def _embed(self, input_ids: Tensor) -> Tensor:
         """The blocks' input x0, (batch, time, dim)."""
         x: Tensor = self.tok_emb(input_ids)
         if self.embed_proj is not None:
-            x = self.embed_proj(RMSNorm.apply(x))
+            x = self.embed_proj(rms_norm(x))
         for part in self.acting["after_embedding"]:
             x = part.after_embedding(x, input_ids)
         if self.embed_proj is None:
-            x = RMSNorm.apply(x)
+            x = RMSNorm.apply(x, x.dtype)
         for part in self.acting["before_blocks"]:
             x = part.before_blocks(x, input_ids)
-        return x
+        return x.to(self._stream_dtype(x))
+
+    def _stream_dtype(self, x: Tensor) -> torch.dtype:
+        """Type of the residual stream."""
+        narrow = self.settings.residual_stream == "bfloat16"
+        return product_dtype(x) if narrow else torch.promote_types(x.dtype, torch.float32)
 
     def _extra_values(self, input_ids: Tensor) -> dict[int, Tensor]:
         """What the parts add to the attention values, by block index."""
@@ -190,14 +207,14 @@ class GPT(Described):
             v0 = raw_v if v0 is None else v0
             if turn < len(first):
                 stack.append(x)
-        normed: Tensor = RMSNorm.apply(x)
-        return normed
+        return rms_norm(x)
 
     def _take_skip(self, x: Tensor, skipped: Tensor, row: int) -> Tensor:
         """x with an output of the first half, by a row of the skip weights and of their gates if there are some."""
+        weight = self.skip_weights[row].to(x.dtype)
         if self.skip_gates is None:
-            return torch.addcmul(x, self.skip_weights[row], skipped)
-        return torch.lerp(self.skip_weights[row] * skipped, x, torch.sigmoid(self.skip_gates[row]).to(x.dtype))
+            return torch.addcmul(x, weight, skipped)
+        return torch.lerp(weight * skipped, x, torch.sigmoid(self.skip_gates[row]).to(x.dtype))
 
     def _finished(self, x: Tensor, last: int | None) -> tuple[Tensor, list[tuple[Part, Tensor]]]:
         """x after the parts that change the final hidden state, and what each part with a loss was given."""

@@ -17,6 +17,10 @@ HOOKS = (
 """Methods of a part that the model calls."""
 
 
+Draws = tuple[Tensor, ...]
+"""What a part has drawn at random for one batch."""
+
+
 class Described(nn.Module, ABC):
     """A module that knows how its own parameters start and what they are for; described submodules speak for theirs."""
 
@@ -86,7 +90,11 @@ class Part(Described):
         """Change the final hidden state (batch, time or the last, dim)."""
         return x
 
-    def auxiliary_loss(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+    def draws(self, shape: torch.Size, generator: torch.Generator | None, device: torch.device) -> Draws:
+        """Random tensors that `auxiliary_loss` needs for a final hidden state of `shape` (batch, time, dim)."""
+        return ()
+
+    def auxiliary_loss(self, x: Tensor, draws: Draws) -> Tensor:
         """A loss beside the cross-entropy, a scalar; x is what `after_blocks` is given too."""
         raise NotImplementedError
 

@@ -19,6 +19,8 @@ from flowgolf.model.declared import Declared, PartFileError, declared
 FOLDER = Path(__file__).parent / "parts"
 PACKAGE = "flowgolf.model.parts"
 
+LATER = {"residual_stream": "float32"}
+"""Settings of the model itself that came after files whose bytes are to stay, and their values before."""
 further: dict[str, Path] = ideas.of_kind("part")
 """Parts that lie elsewhere: key -> file. ModelSettings knows those that were here when it was made."""
 
@@ -85,10 +87,11 @@ def asked_for() -> list[str]:
 def kept_in_files(model: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a model as checkpoints and artifacts hold them: nothing is said of parts that nobody asked for.
 
-    So a part more in the package changes no byte of a model that does not have it.
+    So a part more in the package changes no byte of a model that does not have it; neither does a setting of LATER.
     """
     silent = asked_for()
-    return {key: value for key, value in model.items() if not (key in silent and value in (None, False))}
+    kept = {key: value for key, value in model.items() if not (key in silent and value in (None, False))}
+    return {key: value for key, value in kept.items() if key not in LATER or value != LATER[key]}
 
 
 def part_class(key: str) -> type[Any]:

@@ -1,6 +1,6 @@
 """What a model is made of: the transformer's own settings, and one key for each part that lies in `parts/`."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -52,6 +52,8 @@ class CoreSettings(Settings):
     """Later blocks mix in the first block's values."""
     ln_scale: bool = True
     """Scale the normed input of block i by 1/sqrt(i + 1)."""
+    residual_stream: Literal["float32", "bfloat16"] = added("float32", as_before="float32")
+    """Type of the residual stream where products are in bfloat16, which is on a GPU; elsewhere it is float32."""
     xsa_layers: int = Field(11, ge=0)
     """Last blocks that remove each head's projection on its own value direction."""
     q_gain: float = added(1.5, as_before=1.5, gt=0)

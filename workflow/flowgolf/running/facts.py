@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from flowgolf.provenance import WORKFLOW
+from flowgolf.running.environment import library_variables
 from flowgolf.running.slurm import cluster_job
 
 CAN_CHANGE_A_VALUE = ("Snakefile", "rules", "workflow", "resources", "pyproject.toml", "constraints.txt")
@@ -40,6 +41,7 @@ def run_record() -> dict[str, Any]:
         "commit": commit(),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in LIBRARIES},
+        "environment": library_variables(),
         "host": socket.gethostname(),
         "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
         **cluster_job(),

@@ -14,6 +14,7 @@ from typing import Any
 from flowgolf import provenance
 from flowgolf.data.record import input_digest
 from flowgolf.running import origin
+from flowgolf.running.gpus import leased, machine_gpus
 from flowgolf.running.job import job
 from flowgolf.running.lock import locked
 from flowgolf.running.origin import Origin
@@ -51,7 +52,9 @@ def stage(snakemake: Any) -> Iterator[RunningStage]:
     words = [name, variant, seed and f"seed {seed}", part and f"part {part}"]
     label = " ".join(str(word) for word in words if word)
     run = RunningStage(str(variant or ""), int(seed or 0), json.loads(params.get("settings", "{}")))
-    with job(str(snakemake.log[0]), params.failure, label, {"stage": name, "variant": run.variant, "seed": run.seed}):
+    facts = {"stage": name, "variant": run.variant, "seed": run.seed}
+    gpus = int(snakemake.resources.get("gpu") or 0)
+    with job(str(snakemake.log[0]), params.failure, label, facts), leased(gpus):
         if params.get("identity") is None:
             yield run
         else:
@@ -96,9 +99,20 @@ def origin_of(snakemake: Any, run: RunningStage) -> Origin:
 
 
 def device_kind() -> str:
-    """What the stage computes on: `cuda` where its script has imported torch and there is a GPU."""
+    """What the stage computes on: `cuda` where its script has imported torch and there is a GPU.
+
+    ValueError where the driver shows a GPU and torch cannot use it: hours on a CPU are not what was asked for.
+    """
     torch = sys.modules.get("torch")
-    return "cuda" if torch is not None and torch.cuda.is_available() else "cpu"
+    if torch is not None and torch.cuda.is_available():
+        return "cuda"
+    if torch is not None and machine_gpus():
+        built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
+        raise ValueError(
+            f"the driver shows a GPU that torch {torch.__version__}, {built}, cannot use: install another "
+            "(`make setup TORCH=default` in a new clone) or a newer driver, or set CUDA_VISIBLE_DEVICES= for the CPU"
+        )
+    return "cpu"
 
 
 def refuse_changed_code(made_from: Origin, planned: str) -> None:

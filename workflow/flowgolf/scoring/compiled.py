@@ -7,9 +7,10 @@ from torch import Tensor
 
 from flowgolf.model.gpt import GPT
 from flowgolf.scoring.ledger import IllegalEvaluationError
+from flowgolf.scoring.precision import device_of, precision_on
 
-TOLERANCE = {"cpu": 1e-5, "cuda": 0.1}
-"""Largest difference of one position's nats; on a GPU both passes round their products to bfloat16, in other places."""
+TOLERANCE = {"float32": 1e-5, "bfloat16": 0.1}
+"""Largest difference of one position's nats; in bfloat16 both passes round their products, in other places."""
 
 
 class CompiledLosses:
@@ -35,9 +36,15 @@ class CompiledLosses:
         return nats
 
 
+def compiled_losses(gpt: GPT, asked: bool | None) -> CompiledLosses | None:
+    """The compiled forward pass where it is asked for, or left open (None) and the model is on a GPU."""
+    on = device_of(gpt).type == "cuda" if asked is None else asked
+    return CompiledLosses(gpt) if on else None
+
+
 def check_same(compiled: Tensor, plain: Tensor) -> None:
     """Refuse nats of compiled code that differ from the plain ones beyond rounding."""
-    deviation, allowed = float((compiled - plain).abs().max()), TOLERANCE[plain.device.type]
+    deviation, allowed = float((compiled - plain).abs().max()), TOLERANCE[precision_on(plain.device)]
     if not deviation <= allowed:
         raise IllegalEvaluationError(
             f"the compiled forward pass differs from the plain one by {deviation:.1e} nats at one position, "

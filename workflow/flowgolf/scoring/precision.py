@@ -1,9 +1,20 @@
-"""The arithmetic that every value is computed in."""
+"""The arithmetic that every figure is computed in: of training, validation, roundtrips, scoring and all checks.
+
+One rule for all of them, so that no difference of two figures is one of arithmetic; every record names it.
+"""
 
 from contextlib import AbstractContextManager
 
 import torch
 from torch import nn
+
+PRODUCTS = {"cpu": torch.float32, "cuda": torch.bfloat16}
+"""Type of matrix products and of attention, by kind of device; what is summed or normalised is summed in float32."""
+
+
+def fastest_device() -> torch.device:
+    """A GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def device_of(gpt: nn.Module) -> torch.device:
@@ -11,7 +22,16 @@ def device_of(gpt: nn.Module) -> torch.device:
     return next(gpt.parameters()).device
 
 
-def precision(gpt: nn.Module) -> AbstractContextManager[None]:
-    """The arithmetic of a forward pass: bfloat16 products on a GPU, as in training, and float32 elsewhere."""
-    device = device_of(gpt).type
-    return torch.autocast(device, torch.bfloat16, enabled=device == "cuda")
+def precision_on(device: torch.device) -> str:
+    """Name of the arithmetic on a device, as records have it: `bfloat16` or `float32`."""
+    return str(PRODUCTS[device.type]).removeprefix("torch.")
+
+
+def precision(device: torch.device) -> AbstractContextManager[None]:
+    """The arithmetic of a forward pass: bfloat16 products on a GPU and float32 elsewhere.
+
+    What a GPU still multiplies in float32 it multiplies as TF32, in every process alike.
+    """
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
+    return torch.autocast(device.type, torch.bfloat16, enabled=PRODUCTS[device.type] == torch.bfloat16)

@@ -171,7 +171,7 @@ class Referee:
 
     def _full(self, input_ids: Tensor, last: int) -> Tensor:
         """Logits in the arithmetic of scoring."""
-        with torch.inference_mode(), precision(self.model):
+        with torch.inference_mode(), precision(device_of(self.model)):
             return self._logits(input_ids, last=last)
 
     def state(self) -> dict[str, Any]:

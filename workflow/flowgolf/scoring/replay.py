@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from flowgolf.scoring.ledger import IllegalEvaluationError
+from flowgolf.scoring.precision import precision_on
 from flowgolf.scoring.score import TokenStream
 from flowgolf.scoring.windows import Segment
 
@@ -18,9 +19,9 @@ SHARE = 64
 """Windows scored for each position that is replayed; a replay costs about as much as a window."""
 LEAST = 1
 """Positions replayed in each round, however short."""
-TOLERANCE = {"cpu": 1e-4, "cuda": 0.1}
+TOLERANCE = {"float32": 1e-4, "bfloat16": 0.1}
 """Largest difference of one position's nats: rounding of float32, and of bfloat16 in products of another shape."""
-BIAS = {"cpu": 1e-5, "cuda": 2e-3}
+BIAS = {"float32": 1e-5, "bfloat16": 2e-3}
 """Largest mean difference, where it lies beyond BIAS_SIGMAS of its standard error."""
 BIAS_SIGMAS = 6.0
 BIAS_POSITIONS = 30
@@ -66,7 +67,7 @@ class Replays:
     @property
     def tolerance(self) -> float:
         """Largest difference of one position's nats that is rounding."""
-        return TOLERANCE[self.device.type]
+        return TOLERANCE[precision_on(self.device)]
 
     def draw(self, windows: Sequence[Window]) -> tuple[list[Place], np.random.Generator]:
         """A sample of the positions of consecutive segments, from the operating system's randomness."""
@@ -142,7 +143,7 @@ class Replays:
         count = max(self.positions, 1)
         mean = self.sum / count
         error = math.sqrt(max(self.squares / count - mean**2, 0.0) / count)
-        if count >= BIAS_POSITIONS and abs(mean) > max(BIAS[self.device.type], BIAS_SIGMAS * error):
+        if count >= BIAS_POSITIONS and abs(mean) > max(BIAS[precision_on(self.device)], BIAS_SIGMAS * error):
             raise IllegalEvaluationError(
                 f"rule 17, replay: {self.positions} positions were recorded {mean:+.1e} nats beside what the tokens "
                 "before them give, on average"

@@ -3,14 +3,16 @@
 Trainings depend on this file, so it knows no referee: an edit of the rules trains nothing again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from flowgolf.data.byte_count import ByteTable
 from flowgolf.model.gpt import GPT
+from flowgolf.scoring.precision import precision
 from flowgolf.scoring.score import Score, TokenStream
 from flowgolf.scoring.windows import Segment
 
@@ -34,13 +36,14 @@ def roundtrip(
     batch_windows: int = 32,
     max_positions: int | None = None,
     recorder: Recorder | None = None,
+    losses: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> Score:
     """Score each position of a stream once, in non-overlapping windows of seq_len; the last may be shorter.
 
     Position p predicts token p + 1, so n tokens have n - 1 positions; `max_positions` stops earlier.
-    A stream with nothing to score is a ValueError.
+    `losses` takes the place of the model's own. A stream with nothing to score is a ValueError.
     """
-    num_positions = len(shards) - 1
+    num_positions, losses_of = len(shards) - 1, losses or gpt.token_losses
     if num_positions < 1:
         raise ValueError(f"validation stream has {len(shards)} tokens, at least 2 are needed to score one position")
     if max_positions is not None:
@@ -56,11 +59,11 @@ def roundtrip(
         batch = [Segment(begin, begin + length) for begin in range(start, start + count, length)]
         if recorder is not None:
             recorder.enter(batch)
-        with torch.inference_mode():
-            losses = gpt.token_losses(ids[:-1].view(-1, length), ids[1:].view(-1, length))
+        with torch.inference_mode(), precision(device):
+            scored = losses_of(ids[:-1].view(-1, length), ids[1:].view(-1, length))
         if recorder is not None:
-            recorder.record(batch, losses.flatten().cpu().numpy(), length)
-        nats += float(losses.sum(dtype=torch.float64))
+            recorder.record(batch, scored.flatten().cpu().numpy(), length)
+        nats += float(scored.sum(dtype=torch.float64))
         num_bytes += int(byte_table.count(tokens[:-1], tokens[1:]).sum())
         start += count
     return Score(nats, num_positions, num_bytes)

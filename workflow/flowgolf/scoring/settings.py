@@ -22,8 +22,9 @@ class WindowSettings(Settings):
     """Keep the loss of each position beside the result, for paired tests between variants."""
     threads: int = Field(1, ge=1)
     """CPU threads."""
-    compile: bool = False
-    """Score through torch.compile: half a minute or more to start, then faster; held to the plain digits."""
+    compile: bool | None = None
+    """Score through torch.compile: half a minute or more to start, then faster; held to the plain digits. null: on a
+    GPU only."""
 
     @model_validator(mode="after")
     def check_stride(self) -> "WindowSettings":

@@ -10,7 +10,7 @@ import torch
 from flowgolf.model.gpt import GPT
 from flowgolf.model.order import block_order
 from flowgolf.running.progress import Progress
-from flowgolf.scoring.compiled import CompiledLosses
+from flowgolf.scoring.compiled import CompiledLosses, compiled_losses
 from flowgolf.scoring.precision import device_of, precision
 from flowgolf.scoring.referee import Referee
 from flowgolf.scoring.score import TokenStream
@@ -64,7 +64,7 @@ def slide(
     span = Segment(windows[indices[0]].start, windows[indices[-1]].end)
     progress = Progress(label, span.end - span.start, "positions") if label else None
     referee = Referee(gpt, stream, span, windows.num_positions)
-    compiled = CompiledLosses(gpt) if settings.compile else None
+    compiled = compiled_losses(gpt, settings.compile)
     for part in rounds(indices, size * ROUND_BATCHES):
         with referee.scoring():
             for position in score_segments(gpt, windows, part, referee, settings, compiled):
@@ -125,6 +125,6 @@ def score_batch(
     length = batch[0].end - batch[0].start
     tokens = torch.from_numpy(stream.read(first, last - first + 1).astype(np.int64)).to(device_of(gpt))
     rows = tokens.unfold(0, seq_len + 1, length)  # (windows, seq_len + 1), starting `length` apart
-    with torch.inference_mode(), precision(gpt):
+    with torch.inference_mode(), precision(device_of(gpt)):
         nats = (compiled or gpt.token_losses)(rows[:, :-1], rows[:, 1:], last=length)  # (windows, length)
     return nats.flatten().cpu().numpy()

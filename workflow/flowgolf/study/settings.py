@@ -8,6 +8,7 @@ from flowgolf.data.settings import DataSettings
 from flowgolf.evaluate.settings import EvaluateSettings
 from flowgolf.export.settings import ExportSettings
 from flowgolf.model.settings import ModelSettings
+from flowgolf.running.environment import LIBRARY_VARIABLE, PLAIN_VALUE, PREFIXES
 from flowgolf.settings import Settings
 from flowgolf.study.runtime import COMPUTES
 from flowgolf.train.settings import TrainSettings
@@ -122,6 +123,8 @@ class StudySettings(Settings):
     """What the tables compare."""
     equal_versions: dict[str, list[str]] = {}
     """Releases that compute the same: results made with one are not made again with another of the same list."""
+    environment: dict[str, str] = {}
+    """Variables of every job, for libraries alone: NCCL, allocator, choices of backends. Records name them."""
     limits: LimitsSettings | None = None
     """Time and hardware of the track; null: none are claimed."""
     submission: SubmissionSettings | None = None
@@ -135,6 +138,17 @@ class StudySettings(Settings):
             if name not in ("python", *COMPUTES):
                 raise ValueError(f"{name} is none of {', '.join(('python', *COMPUTES))}")
         return equal
+
+    @field_validator("environment")
+    @classmethod
+    def check_environment(cls, environment: dict[str, str]) -> dict[str, str]:
+        """Refuse a variable that is none of a library's, and a value that a shell would read otherwise."""
+        for name, value in environment.items():
+            if not LIBRARY_VARIABLE.match(name):
+                raise ValueError(f"{name} is no variable of a library; those begin with {', '.join(PREFIXES)}")
+            if not PLAIN_VALUE.match(value):
+                raise ValueError(f"{name}: '{value}' has characters besides letters, digits and _ . , : / + = @ % -")
+        return environment
 
     @field_validator("seeds")
     @classmethod

@@ -4,7 +4,7 @@ from flowgolf.model.order import runs
 from flowgolf.study.settings import RunSettings
 
 DEVICE_FLOPS = 20e12  # a slow data-centre GPU; too short a limit costs a resubmission, training goes on from its state
-MARGIN_MINUTES = 30.0  # start-up, compilation, validation; all there is to a small study
+MARGIN_MINUTES = 30.0  # start-up and compilation; all there is to a small study
 VALIDATION_TOKENS = 62_000_000  # the challenge's validation split, the largest in use
 
 
@@ -21,7 +21,14 @@ def train_minutes(run: RunSettings) -> int:
     seconds = 6 * parameters(run) * tokens / (DEVICE_FLOPS * run.train.devices)
     if run.train.max_seconds is not None:
         seconds = min(seconds, run.train.max_seconds)
+    validations = 3 + run.train.steps // run.train.val_every  # before the first step, after the last, of the averages
+    seconds += validations * scoring_seconds(run, 1) / run.train.devices
     return round(MARGIN_MINUTES + seconds / 60)
+
+
+def import_minutes(run: RunSettings) -> int:
+    """Time limit of a checkpoint that takes the place of a training, minutes: one validation."""
+    return round(MARGIN_MINUTES + scoring_seconds(run, 1) / 60)
 
 
 def export_minutes(run: RunSettings) -> int:

@@ -31,7 +31,7 @@ class Ranks:
 
     @property
     def first(self) -> bool:
-        """Whether this process is the one that writes, validates and prints."""
+        """Whether this process is the one that writes and prints."""
         return self.rank == 0
 
     def share(self, count: int) -> range:
@@ -58,17 +58,31 @@ class Ranks:
             dist.all_reduce(agreed, dist.ReduceOp.MAX)
         return [float(value) for value in agreed]
 
+    def add(self, values: list[float], device: torch.device) -> list[float]:
+        """The sum of each value over all processes."""
+        if self.count == 1:
+            return values
+        added = torch.tensor(values, dtype=torch.float64, device=device)
+        with exchange():
+            dist.all_reduce(added)
+        return [float(value) for value in added]
+
+    def wait(self, device: torch.device) -> None:
+        """Go on when all processes have come as far."""
+        self.largest([0.0], device)
+
     def spread(self, function: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
         """What a function makes of a batch (count, rows, columns), each process of its share.
 
-        The function treats each matrix by itself, keeps its shape, and leaves zeros zero.
+        The function treats each matrix by itself, keeps its shape, and leaves zeros zero; what it makes travels in the
+        type that it has.
         """
         if self.count == 1:
             return function(batch)
         size = -(-len(batch) // self.count)
         padded = F.pad(batch, (0, 0, 0, 0, 0, size * self.count - len(batch)))
-        gathered = torch.empty_like(padded)
         own = function(padded[self.rank * size : (self.rank + 1) * size].contiguous())
+        gathered = torch.empty(padded.shape, dtype=own.dtype, device=own.device)
         with exchange():
             dist.all_gather_into_tensor(gathered, own)
         return gathered[: len(batch)]

@@ -9,6 +9,7 @@ from flowgolf.model.checkpoint import save_weights
 from flowgolf.model.gpt import GPT
 from flowgolf.model.settings import ModelSettings
 from flowgolf.running.facts import run_record
+from flowgolf.scoring.precision import device_of, fastest_device, precision_on
 from flowgolf.scoring.roundtrip import roundtrip
 from flowgolf.train.groups import tensor_facts
 from flowgolf.train.process import COLUMNS
@@ -33,7 +34,7 @@ def import_checkpoint(
     check_vocabulary(model_settings, data)
     gpt = GPT(model_settings)
     gpt.load_state_dict(published.read(checkpoint_path, model_settings))
-    gpt.eval()
+    gpt.to(fastest_device()).eval()
     score = roundtrip(gpt, data.validation, data.byte_table)
     save_weights(model_path, gpt)
     write_csv(curve_path, COLUMNS, [])
@@ -46,6 +47,7 @@ def import_checkpoint(
         "imported_from": str(checkpoint_path),
         "imported_sha256": sha256(checkpoint_path),
         "ema_roundtrip_bpb": score.bpb,
+        "precision": precision_on(device_of(gpt)),
         **run_record(),
     }
     write_json(record_path, record)

@@ -55,6 +55,9 @@ def check_data(model_settings: ModelSettings, settings: TrainSettings, data: Dat
             f"train.batch_tokens / train.micro_batches = {micro_tokens} is not a multiple of "
             f"model.seq_len {model_settings.seq_len}"
         )
+    rows, passes = micro_tokens // model_settings.seq_len, settings.passes_per_micro_batch
+    if rows % passes:
+        raise ValueError(f"train.passes_per_micro_batch: {passes} does not divide the {rows} rows of a micro-batch")
     check_vocabulary(model_settings, data)
     check_documents(model_settings, data)
     if settings.order == "shuffled":

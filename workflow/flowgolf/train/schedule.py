@@ -2,10 +2,10 @@
 
 
 def rate_multiplier(step: int, steps: int, warmdown_steps: int) -> float:
-    """1 until the last `warmdown_steps`, then linear towards 0 at `steps`."""
+    """1 until the last `warmdown_steps`, then linear towards 0 at `steps`, and 0 from there on."""
     if step < steps - warmdown_steps:
         return 1.0
-    return (steps - step) / warmdown_steps
+    return max(steps - step, 0) / max(warmdown_steps, 1)
 
 
 def rate_multiplier_in_time(

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from flowgolf.settings import Settings, added
 from flowgolf.train import registry
 
-EXECUTION = ("devices", "threads", "compile", "tensorboard", "checkpoint_every")
+EXECUTION = ("devices", "threads", "compile", "tensorboard", "checkpoint_every", "passes_per_micro_batch")
 """Settings of how a run is computed, not of what: a saved state goes on under other values of these."""
 
 
@@ -83,6 +83,8 @@ class TrainSettings(Settings):
     """Steps between saved states that a killed run resumes from."""
     devices: int = Field(1, ge=1)
     """Processes that share a step, one a GPU (or so many on the CPU); a divisor of micro_batches."""
+    passes_per_micro_batch: int = Field(1, ge=1)
+    """Parts that a micro-batch is computed in one after the other: more take less memory; data and draws stay."""
     threads: int = Field(1, ge=1)
     """CPU threads of each process; results repeat to the bit only for one count."""
     compile: bool | None = None

@@ -4,25 +4,26 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from flowgolf.data.dataset import Dataset
-from flowgolf.data.sequences import ShuffledSequences
 from flowgolf.model.gpt import GPT
 from flowgolf.model.settings import ModelSettings
-from flowgolf.scoring.roundtrip import roundtrip
+from flowgolf.scoring.precision import precision
 from flowgolf.scoring.score import Score
+from flowgolf.train.batches import Batches
 from flowgolf.train.clipping import clip_gradients
 from flowgolf.train.distributed import Ranks
 from flowgolf.train.ema import EMA
 from flowgolf.train.groups import optimizers, set_rates
+from flowgolf.train.reading import Reading, on_cpu
 from flowgolf.train.schedule import rate_in_share, rate_multiplier, rate_multiplier_in_time
 from flowgolf.train.settings import TrainSettings
+from flowgolf.train.validation import Asked, Validation, nobody
 
-FIXED_DATA_SEED = 0
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")  # CUDA's and the CPU allocator's words
 
 
@@ -44,26 +45,26 @@ class Trainer:
         self.device = torch.device("cuda", self.ranks.rank) if torch.cuda.is_available() else torch.device("cpu")
         if self.on_gpu:
             torch.cuda.set_device(self.device)
-            torch.set_float32_matmul_precision("high")  # TF32 where autocast leaves float32
         self.settings, self.label, self.seed, self.data = settings, label, seed, data
         self.model = GPT(model_settings)
         self.model.init_weights(seed)
         self.model.to(self.device).train()
         self.model.rotary(model_settings.seq_len, self.device)  # the tables exist before anything is compiled
         self.compiled = self.on_gpu if settings.compile is None else settings.compile
-        self.training_loss = torch.compile(self.model.training_loss) if self.compiled else self.model.training_loss
+        self.training_loss = self.model.training_loss
+        if self.compiled:
+            self.training_loss = torch.compile(self.model.training_loss, fullgraph=True, dynamic=False)
         self.optimizers = optimizers(self.model, settings, self.ranks.spread)
         self.ema = EMA(self.model, settings.ema_decay)
-        self.train_shards = data.train
-        self.sequences: ShuffledSequences | None = None
-        if settings.order == "shuffled":
-            data_seed = seed if settings.data_seed == "run" else FIXED_DATA_SEED
-            self.sequences = ShuffledSequences(self.train_shards, model_settings.seq_len, data_seed)
+        self.batches = Batches(data.train, settings, model_settings.seq_len, seed, self.device)
+        self.validation = Validation(self.model, data, self.ranks, self.device, self.compiled)
+        self.late = self.on_gpu
+        """Whether the figures of a step are read while the next one is computed, so that the GPU never waits."""
+        self.pending: list[Reading] = []
         self.step = 0
         self.elapsed_seconds = 0.0
         self.rows: list[dict[str, Any]] = []
         self.sessions: list[dict[str, Any]] = []
-        self.micro_tokens = settings.batch_tokens // settings.micro_batches
 
     @property
     def on_gpu(self) -> bool:
@@ -72,6 +73,7 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs; the data position and the random draws follow from the step."""
+        self.settle()
         return {
             "model": self.model.state_dict(),
             "ema": self.ema.weights,
@@ -83,7 +85,8 @@ class Trainer:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state."""
+        """Go on from a saved state, which may lie on another device."""
+        self.pending.clear()
         self.model.load_state_dict(state["model"])
         self.ema.load(state["ema"])
         for name, optimizer in self.optimizers.items():
@@ -94,53 +97,52 @@ class Trainer:
         self.sessions = state["sessions"]
 
     def warm_up(self, steps: int) -> None:
-        """Take steps of each form that is to come, then put all back: weights, optimisers, averages, data position."""
-        before = deepcopy(self.state())
+        """Take steps of each form that is to come, then put all back: weights, optimisers, averages, data position.
+
+        Every one is taken at the present point of the schedule: there may be fewer steps left than these.
+        """
+        before = on_cpu(self.state())
         for looping in sorted({self.looping, True}):
             for _ in range(steps):
                 self.take_step(looping)
+                self.step, self.elapsed_seconds = before["step"], before["elapsed_seconds"]
+        self.settle()
         self.restore(before)
 
-    def micro_batch(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Inputs and targets of one micro-batch of this step, each (rows, seq_len).
-
-        A micro-batch is `micro_tokens + 1` tokens of the endless stream; the next begins after the extra token. In a
-        shuffled order each row is a sequence of its own.
-        """
-        if self.sequences is not None:
-            count = self.micro_tokens // self.model.settings.seq_len
-            drawn = self.sequences.read((self.step * self.settings.micro_batches + index) * count, count)
-            rows_and_targets = torch.from_numpy(drawn.astype("int64")).to(self.device)
-            return rows_and_targets[:, :-1], rows_and_targets[:, 1:]
-        position = (self.step * self.settings.micro_batches + index) * (self.micro_tokens + 1)
-        span = self.train_shards.read_wrapping(position, self.micro_tokens + 1)
-        tokens = torch.from_numpy(span.astype("int64")).to(self.device)
-        rows = (-1, self.model.settings.seq_len)
-        return tokens[:-1].view(rows), tokens[1:].view(rows)
+    def micro_batch(self, index: int) -> tuple[Tensor, Tensor]:
+        """Inputs and targets of one micro-batch of this step, each (rows, seq_len)."""
+        count = self.settings.micro_batches
+        own = self.ranks.share(count)
+        following = index + 1 if index + 1 in own else count + own.start
+        return self.batches.read(self.step * count + index, self.step * count + following)
 
     def draws(self, index: int) -> torch.Generator:
         """The generator of a micro-batch's random draws: the same on every device count and after every resume."""
         generator = torch.Generator(self.device)
         return generator.manual_seed(((self.seed << 44) + (self.step << 12) + index) % 2**63)
 
-    def gradient(self) -> tuple[float, float | None]:
-        """Leave the step's mean gradient; returns mean cross-entropy and mean auxiliary loss (None without).
+    def gradient(self) -> Tensor:
+        """Leave the step's mean gradient; returns mean cross-entropy and mean auxiliary loss, (2,) on the device.
 
         Each process takes its share of the micro-batches; gradients and losses are summed in one exchange.
         """
-        count = self.settings.micro_batches
+        count, passes = self.settings.micro_batches, self.settings.passes_per_micro_batch
         losses = torch.zeros(2, count, device=self.device)
         for index in self.ranks.share(count):
             inputs, targets = self.micro_batch(index)
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.on_gpu):
-                loss = self.training_loss(inputs, targets, self.draws(index))
-            torch.autograd.backward(loss.total / count)
-            losses[0, index] = loss.cross_entropy.detach()
-            losses[1, index] = loss.auxiliary.detach()
+            drawn = self.model.draws(inputs, self.draws(index))
+            rows = len(inputs) // passes
+            for start in range(0, len(inputs), rows):
+                part = slice(start, start + rows)
+                own = [tuple(each[part] for each in draws) for draws in drawn]
+                with precision(self.device):
+                    loss = self.training_loss(inputs[part], targets[part], own)
+                torch.autograd.backward(loss.total / (count * passes))
+                losses[0, index] += loss.cross_entropy.detach() / passes
+                losses[1, index] += loss.auxiliary.detach() / passes
         gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
         self.ranks.sum([*gradients, losses])
-        cross_entropy, auxiliary = losses.mean(1).tolist()
-        return cross_entropy, auxiliary if self.model.acting["auxiliary_loss"] else None
+        return losses.mean(1)
 
     def multiplier(self) -> float:
         """The schedule's factor on every rate."""
@@ -172,32 +174,48 @@ class Trainer:
         self.model.looping = self.looping if looping is None else looping
         rate = self.multiplier()
         scheduled = set_rates(self.optimizers, settings, self.step, rate)
+        row: dict[str, Any] = {
+            "step": self.step + 1,
+            "tokens": (self.step + 1) * settings.batch_tokens,
+            "train_loss": None,
+            "cfm_loss": math.nan if self.model.acting["auxiliary_loss"] else None,
+            "rate": rate,
+            "momentum": scheduled.get("momentum"),
+            "grad_norm": None,
+        }
         with self.enough_memory():
-            loss, auxiliary = self.gradient()
+            losses = self.gradient()
             norm = clip_gradients(self.model.parameters(), settings.grad_clip_norm)
-            self.check_finite(loss, norm, rate)
+            self.pending.append(Reading.sent(row, losses, norm))
+            self.read_figures(1 if self.late else 0)
             for optimizer in self.optimizers.values():
                 optimizer.step()
         self.model.zero_grad(set_to_none=True)
         self.ema.update(self.model)
         self.step += 1
         self.elapsed_seconds += time.monotonic() - started
-        return {
-            "step": self.step,
-            "tokens": self.step * settings.batch_tokens,
-            "train_loss": loss,
-            "cfm_loss": auxiliary,
-            "rate": rate,
-            "momentum": scheduled.get("momentum"),
-            "grad_norm": norm,
-            "seconds": round(self.elapsed_seconds, 3),
-        }
+        row["seconds"] = round(self.elapsed_seconds, 3)
+        return row
 
-    def check_finite(self, loss: float, norm: float, rate: float) -> None:
-        """Refuse to step on a loss or gradient that is not finite: FloatingPointError with the figures."""
+    def settle(self) -> None:
+        """Wait for the steps at hand and read their figures."""
+        started = time.monotonic()
+        self.read_figures(0)
+        self.elapsed_seconds += time.monotonic() - started if self.late else 0.0
+
+    def read_figures(self, left: int) -> None:
+        """Read the figures of all steps but the last `left`; what is not finite stops the run."""
+        while len(self.pending) > left:
+            reading = self.pending.pop(0)
+            reading.settle()
+            self.check_finite(reading.row)
+
+    def check_finite(self, row: dict[str, Any]) -> None:
+        """Refuse to go on with a loss or gradient that is not finite: FloatingPointError with the figures."""
+        loss, norm, rate = row["train_loss"], row["grad_norm"], row["rate"]
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise FloatingPointError(
-                f"{self.label}: not finite at step {self.step + 1}: loss {loss}, gradient norm {norm}, "
+                f"{self.label}: not finite at step {row['step']}: loss {loss}, gradient norm {norm}, "
                 f"rate multiplier {rate:.4g} (matrix_lr {self.settings.matrix_lr * rate:.4g}): lower the rates"
             )
 
@@ -209,19 +227,27 @@ class Trainer:
         except RuntimeError as error:
             if not any(words in str(error) for words in OUT_OF_MEMORY):
                 raise
-            count = self.settings.micro_batches
+            passes, rows = self.settings.passes_per_micro_batch, self.batches.micro_tokens // self.batches.seq_len
+            more = f"raise train.passes_per_micro_batch (now {passes}), which changes no result"
+            if passes >= rows:
+                more = "take a device with more memory, for one row at a time is too much"
             raise MemoryError(
-                f"{self.label}: out of memory at step {self.step + 1} with micro-batches of {self.micro_tokens} tokens:"
-                f" raise train.micro_batches (now {count}) and run again; what was saved is kept"
+                f"{self.label}: out of memory at step {self.step + 1} with {rows // passes} rows of "
+                f"{self.batches.seq_len} tokens at a time: {more}, and run again; what was saved is kept"
             ) from error
 
-    def validate(self) -> Score:
-        """Bits per byte of the weights as they stand on the validation shards, in windows that do not overlap."""
+    def validate(self, asked: Asked = nobody) -> Score:
+        """Bits per byte of the weights as they stand on the validation shards, in windows that do not overlap.
+
+        Every process takes a part; StopAskedError on all of them when `asked` names a signal on any.
+        """
+        self.settle()
         self.model.looping = self.looping
         self.model.eval()
-        score = roundtrip(self.model, self.data.validation, self.data.byte_table)
-        self.model.train()
-        return score
+        try:
+            return self.validation.score(asked)
+        finally:
+            self.model.train()
 
     def finished(self) -> bool:
         """Whether the steps or the time are used up."""

@@ -14,6 +14,7 @@ import pandas as pd
 
 from flowgolf.files import read_json
 from flowgolf.report.tables.render import Column, Table, markdown
+from flowgolf.running.gpus import gpu_bytes
 from flowgolf.study.stages import STAGES
 from flowgolf.watch.rates import DECLARED_BASIS, PUBLISHED_POSITIONS, Rate, declared_rates, measured_rates, nearest
 from flowgolf.watch.work import adaptation_flops, model_flops, scoring_flops, training_flops, training_memory_bytes
@@ -52,6 +53,21 @@ def estimate(study: Mapping[str, Any], config: Mapping[str, Any], snakefile: str
         return
     positions = validation_positions(study)
     print(markdown(time_table(pending, [*measured_rates(results), *declared_rates()], positions)))
+    if problem := too_small(pending, gpu_bytes()):
+        print(problem)
+
+
+def too_small(pending: Sequence[Job], available_bytes: int | None) -> str | None:
+    """One sentence where this machine's GPU has less memory than the largest new training takes; None otherwise."""
+    trainings = [job.settings for job in pending if job.stage == "train"]
+    needs = {training_memory_bytes(each["model"], each["train"]): each["train"] for each in trainings}
+    if available_bytes is None or not needs or max(needs) <= available_bytes:
+        return None
+    return (
+        f"this machine's GPU has {available_bytes / GIGABYTE:,.1f} GB, and the largest new training takes about "
+        f"{max(needs) / GIGABYTE:,.1f} GB: raise train.passes_per_micro_batch (now "
+        f"{needs[max(needs)]['passes_per_micro_batch']}), which changes no result"
+    )
 
 
 def plan(config: Mapping[str, Any], snakefile: str) -> list[tuple[str, str, bool]]:

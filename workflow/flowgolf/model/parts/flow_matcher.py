@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from flowgolf.model.initial import Streams, chosen_
-from flowgolf.model.part import Part
+from flowgolf.model.part import Draws, Part
 from flowgolf.model.roles import CONTROL, VECTOR, WEIGHT
 from flowgolf.model.settings import CoreSettings
 from flowgolf.settings import Settings
@@ -91,9 +91,16 @@ class FlowMatcher(Part):
         """`sigmoid(gate) * v(x, 1)`, (batch, time, dim)."""
         return torch.sigmoid(self.gate) * self.velocity(x, torch.ones((), device=x.device))
 
-    def auxiliary_loss(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        """The flow-matching loss for draws of the generator."""
-        return self.loss(x, *draws(x.shape, generator, x.device))
+    def draws(self, shape: torch.Size, generator: torch.Generator | None, device: torch.device) -> Draws:
+        """t uniform (batch, time) and z normal (batch, time, dim), in this order."""
+        source = device if generator is None else generator.device
+        t = torch.rand(shape[:2], generator=generator, device=source)
+        z = torch.randn(shape, generator=generator, device=source)
+        return t.to(device), z.to(device)
+
+    def auxiliary_loss(self, x: Tensor, draws: Draws) -> Tensor:
+        """The flow-matching loss for these draws."""
+        return self.loss(x, *draws)
 
     def loss(self, x: Tensor, t: Tensor, z: Tensor) -> Tensor:
         """Mean squared error of the velocity on the way from noise z to x, for given draws; x gets no gradient.
@@ -103,11 +110,3 @@ class FlowMatcher(Part):
         x = x.detach().float()
         x_t = torch.lerp(z, x, t.unsqueeze(-1))
         return F.mse_loss(self.velocity(x_t, t).float(), x - z)
-
-
-def draws(shape: torch.Size, generator: torch.Generator | None, device: torch.device) -> tuple[Tensor, Tensor]:
-    """t uniform (batch, time) and z normal (batch, time, dim) for hidden states of `shape`, in this order."""
-    source = device if generator is None else generator.device
-    t = torch.rand(shape[:2], generator=generator, device=source)
-    z = torch.randn(shape, generator=generator, device=source)
-    return t.to(device), z.to(device)

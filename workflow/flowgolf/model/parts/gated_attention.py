@@ -40,4 +40,4 @@ class GatedAttention(Part):
 
     def after_attention(self, y: Tensor, rows: Tensor) -> Tensor:
         """Each head times its gate."""
-        return y * torch.sigmoid(rows + self.bias).unsqueeze(-1)
+        return y * torch.sigmoid(rows + self.bias).unsqueeze(-1).to(y.dtype)

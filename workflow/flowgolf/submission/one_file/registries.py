@@ -19,8 +19,9 @@ def part_fields(core):
     return [{fields}]
 def switched_on(model):
     return [key for key in CLASSES if getattr(model, key) not in (None, False)]
+LATER = {later}
 def kept_in_files(model):
-    return dict(model)
+    return {{key: value for key, value in model.items() if key not in LATER or value != LATER[key]}}
 """
 OPTIMISERS = """{imports}
 CHOICES = {choices}
@@ -62,7 +63,7 @@ def part_registry(keys: tuple[str, ...]) -> str:
     classes = ", ".join(f"{each.key!r}: {each.class_name}" for each in declared)
     known = {each.key: each for each in parts.in_order()}
     fields = [field(each, keys, known) for each in known.values() if each.key in keys or each.on]
-    return PARTS.format(imports=imports, classes=classes, fields=", ".join(fields))
+    return PARTS.format(imports=imports, classes=classes, fields=", ".join(fields), later=parts.LATER)
 
 
 def field(part: Declared, keys: tuple[str, ...], known: Mapping[str, Declared]) -> str:

@@ -31,9 +31,9 @@ LEAST_ROW = 1e-7
 
 
 def newton_schulz(matrices: Tensor, coefficients: Triples = USUAL) -> Tensor:
-    """Bring the singular values of wide matrices (count, rows <= columns, columns) near 1; same shape and dtype.
+    """Bring the singular values of wide matrices (count, rows <= columns, columns) near 1; same shape.
 
-    bfloat16 on CUDA, float32 elsewhere.
+    In bfloat16 on CUDA, where it stays so for the way to other processes, and in the matrices' own type elsewhere.
     """
     x: Tensor = matrices / (torch.linalg.matrix_norm(matrices, keepdim=True) + NORM_OFFSET)
     if matrices.is_cuda:
@@ -41,7 +41,7 @@ def newton_schulz(matrices: Tensor, coefficients: Triples = USUAL) -> Tensor:
     for a, b, c in coefficients:
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x.to(matrices.dtype)
+    return x
 
 
 class Muon(torch.optim.Optimizer):
@@ -105,10 +105,19 @@ class Muon(torch.optim.Optimizer):
         torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
         for positions in same_shape(updates).values():
             batch = torch.stack([wide(updates[position]) for position in positions])
-            for position, update in zip(positions, self.orthogonalise(batch), strict=True):
-                rows, columns = weights[position].shape
-                scale = group["lr"] * max(1.0, rows / columns) ** 0.5
-                weights[position].sub_(update if rows <= columns else update.mT, alpha=scale)
+            near = self.orthogonalise(batch).to(batch.dtype)
+            take([weights[position] for position in positions], list(near), group["lr"])
+
+
+def take(weights: list[Tensor], updates: list[Tensor], rate: float) -> None:
+    """Move weights of one shape, as they are or transposed, against their wide updates: one operation for each form."""
+    for tall in (False, True):
+        mine = [pair for pair in zip(weights, updates, strict=True) if (pair[0].shape[0] > pair[0].shape[1]) == tall]
+        if mine:
+            rows, columns = mine[0][0].shape
+            steps = [update.mT if tall else update for _, update in mine]
+            scale = rate * max(1.0, rows / columns) ** 0.5
+            torch._foreach_sub_([weight for weight, _ in mine], steps, alpha=scale)
 
 
 def normalised_rows(matrix: Tensor) -> Tensor:
