@@ -2,7 +2,7 @@
 
 in:  the configuration
 out: study, layout, expected, RESULTS, RUN, code(), left_by(), asked_of(), result(), of_every_part(), of_every_seed(),
-     submitted_folders(), every_result(), beside_a_running_workflow(), resumable_states(),
+     submitted_folders(), audited_folders(), every_result(), beside_a_running_workflow(), resumable_states(),
      forget_old_states(), show_partial_results()
 """
 
@@ -181,6 +181,12 @@ def submitted_folders(wildcards):
     """submission.json of every submitted variant."""
     told(study.check_submitter)
     return [f"{RESULTS}/submission/{variant}/submission.json" for variant in study.submitted]
+
+
+def audited_folders(wildcards):
+    """The findings on the folder of every submitted variant."""
+    told(study.check_submitter)
+    return [f"{RESULTS}/audit/{variant}.json" for variant in study.submitted]
 
 
 def nearest_target(given):

@@ -19,7 +19,8 @@ TINY = {
     "base": {
         "model": {"seq_len": 32, "layers": 3, "dim": 32, "heads": 2, "kv_heads": 1, "xsa_layers": 3,
                   "bigram": {"buckets": 64, "dim": 16}},
-        "train": {"steps": 6, "batch_tokens": 256, "warmdown_steps": 2, "val_every": 3, "checkpoint_every": 2},
+        "train": {"steps": 6, "batch_tokens": 256, "micro_batches": 2, "warmdown_steps": 2, "val_every": 3,
+                  "checkpoint_every": 2},
         "export": {"cap_bytes": 260000, "passthrough_max_elements": 256},
         "evaluate": {"sliding": {"seq_len": 32, "stride": 32},
                      "legal_ttt": {"seq_len": 32, "stride": 32, "chunk_tokens": 2048, "epochs": 1}},

@@ -127,7 +127,7 @@ def study(config: dict[str, Any]) -> dict[str, Any]:
     config = deepcopy(config)
     config["seeds"] = [1]
     config["variants"]["base"] = {"evaluate": {"sliding": {"shards": 2}}}
-    config["variants"]["pair"] = {"train": {"devices": 2, "micro_batches": 2}}
+    config["variants"]["pair"] = {"train": {"devices": 2, "micro_batches": 4}}
     config["sweeps"]["loss_weight"]["values"] = [0.1]
     return config
 

@@ -61,3 +61,12 @@ def test_two_tokenizers_are_refused_by_name(folder: Path, model_path: Path) -> N
     (folder / "other.model").write_bytes(model_path.read_bytes())
     with pytest.raises(ValueError, match="here or below, found other.model, tokenizers/bpe.model"):
         record(folder, "validation")
+
+
+def test_a_tokenizer_that_lies_elsewhere_is_named(folder: Path, model_path: Path) -> None:
+    shards = folder / "datasets"
+    assert folder_record(shards, ["validation"], VOCAB_SIZE, model_path)["tokenizer"]["path"] == str(model_path)
+    with pytest.raises(ValueError, match=rf"a tokenizer of 9999 pieces is expected, this one has {VOCAB_SIZE}"):
+        folder_record(shards, ["validation"], 9999, model_path)
+    with pytest.raises(ValueError, match="none.model: tokenizer not readable"):
+        folder_record(shards, ["validation"], VOCAB_SIZE, folder / "none.model")

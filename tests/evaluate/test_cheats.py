@@ -7,7 +7,6 @@ at the real window length alone, some in chunks beyond 128 positions or in conte
 
 import copy
 import hashlib
-import io
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -34,8 +33,9 @@ from flowgolf.evaluate.checks import CheckError
 from flowgolf.evaluate.score_first import ScoreFirst
 from flowgolf.files import read_json, sha256, write_json
 from flowgolf.model.gpt import GPT, TrainingLoss
+from flowgolf.resume import decoded, encoded
+from flowgolf.scoring import refereed_roundtrip as roundtrip_module
 from flowgolf.scoring import replay
-from flowgolf.scoring import roundtrip as roundtrip_module
 from flowgolf.scoring import slide as slide_module
 from flowgolf.scoring.ledger import IllegalEvaluationError
 from flowgolf.submission.one_file import entry
@@ -412,13 +412,12 @@ def better(state: dict[str, Any]) -> None:
 
 def forge(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
     """Change a state as one does who knows its format, but not the account's secret."""
-    content = torch.load(io.BytesIO(path.read_bytes()[32:]), weights_only=True)
+    content = decoded(path.read_bytes()[32:])
     change(content["state"])
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
+    payload = b"".join(encoded(content))
     for each in path.parent.glob("*.pt"):
         each.unlink()
-    path.write_bytes(hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
+    path.write_bytes(hashlib.sha256(payload).digest() + payload)
 
 
 @pytest.fixture(scope="module")
@@ -478,7 +477,7 @@ def test_the_generated_file_takes_up_no_state_that_came_along(
     monkeypatch.chdir(tmp_path / "run")
     legal_ttt = large.legal_ttt(**SIZES, chunk_tokens=CHUNK, epochs=1).model_dump()
     evaluate = {"sliding": large.sliding(**SIZES).model_dump(), "legal_ttt": legal_ttt}
-    settings = {"evaluate": evaluate, "model": {"vocab_size": VOCAB_SIZE}}
+    settings = {"evaluate": evaluate, "model": {"vocab_size": VOCAB_SIZE}, "seed": 1}
     command = ["evaluate", "--data", str(large.folder / "data"), "--artifact", str(large.artifact), *arguments]
     assert entry.main(settings, __file__, command) == 0
     told = capsys.readouterr()

@@ -30,6 +30,9 @@ def test_it_leaves_a_whole_record(study: SmallStudy, tmp_path: Path) -> None:
     assert record["settings"] == study.sliding().model_dump()
     assert record["ledger"]["positions_scored"] == record["tokens"] and record["ledger"]["most_times_scored"] == 1
     assert record["roundtrip"]["tokens"] == record["tokens"]
+    for told in (record, record["roundtrip"]):
+        spent = told["replay"]["seconds"] + told["weights"]["seconds"]
+        assert told["replay"]["share"] + told["weights"]["share"] == pytest.approx(spent / told["seconds"])
     assert {"seconds", "tokens_per_second", "commit", "host", "slurm_job_id", "device"} <= record.keys()
     assert not (tmp_path / "sliding.npz").exists()
 
@@ -60,8 +63,10 @@ def test_shards_merge_to_the_same_figures(study: SmallStudy, tmp_path: Path, cou
         run(study, part, (index, count), keep_nats=True)
     merged = merge(study, tmp_path / "merged", parts[::-1])
     assert merged["nats"] == pytest.approx(whole["nats"], rel=1e-12)
-    for key in ("tokens", "bytes", "partial", "ledger", "roundtrip", "settings", "artifact_sha256"):
+    for key in ("tokens", "bytes", "partial", "ledger", "settings", "artifact_sha256"):
         assert merged[key] == whole[key]
+    for key in ("nats", "tokens", "bytes", "loss", "bpb"):
+        assert merged["roundtrip"][key] == whole["roundtrip"][key]
     assert len(merged["parts"]) == count and "shard" not in merged
     with np.load(tmp_path / "whole/sliding.npz") as one, np.load(tmp_path / "merged/sliding.npz") as other:
         assert set(one) == set(other) and all(np.array_equal(one[key], other[key]) for key in one)

@@ -63,6 +63,7 @@ def test_the_code_that_counts_is_that_of_the_wrapper_where_there_is_one(config):
 
 
 def test_settings_that_came_later_do_not_identify_an_export_that_has_none_of_them(config):
+    config["base"]["export"]["code_wrapper"] = False
     identified = Expected(Study(config), lambda run, wrapped: 0).identity("export", "base")["export"]
     assert identified.keys() == {
         "cap_bytes", "code_bytes", "passthrough_max_elements", "levels", "scale_floor", "clip", "codec", "plan",

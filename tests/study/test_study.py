@@ -123,6 +123,7 @@ def test_a_mistake_is_told_with_file_key_and_remedy(config, key, value, message)
     if key == "base.train.batch_tokens":
         config["base"]["train"]["micro_batches"] = 2
         message = r"base.train.batch_tokens: 4097 is not a multiple of micro_batches 2"
+    config["submission"]["track"] = "10min_16mb"
     with pytest.raises(ConfigError, match=message):
         Study(merge(config, nested(key, value)), source="study.yaml")
 

@@ -19,12 +19,12 @@ from flowgolf.submission.one_file import bundle
 from flowgolf.submission.seeds import FLAGS
 from repository import ROOT
 
-SEEDS = (42, 1337)
+SEEDS = (42, 1337, 2025)
 
 
 def embedded(settings: RunSettings) -> dict[str, Any]:
     """Settings as the generated file carries them."""
-    return {"variant": "nfm", **settings.model_dump()}
+    return {"variant": "nfm", "seed": 42, **settings.model_dump()}
 
 
 @pytest.fixture(scope="session")
@@ -47,17 +47,17 @@ def generated(tmp_path_factory: pytest.TempPathFactory, nfm: RunSettings) -> Mod
 
 
 class Submittable:
-    """Records of two seeds in a folder, as the stages leave them, and the arguments that submit them."""
+    """Records of three seeds in a folder, as the stages leave them, and the arguments that submit them."""
 
     def __init__(self, folder: Path, settings: RunSettings) -> None:
-        self.folder, self.settings = folder, settings
+        self.folder, self.settings, self.seeds = folder, settings, SEEDS
         self.records = [self.write_seed(seed) for seed in SEEDS]
 
     def write_seed(self, seed: int) -> dict[str, str]:
         """Everything that one run leaves; its paths."""
         folder = self.folder / f"seed{seed}"
         folder.mkdir()
-        (folder / "artifact.bin").write_bytes(b"weights %d" % seed)
+        (folder / "artifact.bin").write_bytes(b"weights %04d" % seed)
         artifact = sha256(folder / "artifact.bin")
         made = {
             "commit": "abc",
@@ -80,27 +80,34 @@ class Submittable:
             "resumed_at": [],
             "settings": {},
             "ledger": {"steps": 3},
-        }
-        code_bytes = bundle.size_bytes(self.settings.model_dump())
+            "replay": {
+                "rounds": 2, "positions": 2, "largest_difference": 1e-7, "mean_difference": 1e-8, "tolerance": 1e-4,
+            },
+            "weights": {"links": 1},
+        }  # fmt: skip
+        code_bytes = bundle.size_bytes(self.settings.model_dump(), in_wrapper=True)
+        book = {"artifact_sha256": artifact, "checks": checks}
+        adapted = [["score", 0, 6, 0], ["update", 0, 6, 3], ["score", 6, 10, 0]]
         return {
             key: str(self.write(folder / name, content))
             for key, name, content in [
                 ("train", "run.json", {
                     "variant": "nfm", "seed": seed, "parameters": 9, "steps": 7, "train_val_bpb": 1.3,
-                    "training_shards": ["1", "2"], "model": {}, "train": {}, "elapsed_seconds": 60.0,
+                    "training_shards": ["1", "2"], "model": {"vocab_size": 1024, "dim": 64}, "train": {"devices": 8},
+                    "tensors": {"w": {"shape": "1024 x 64"}}, "elapsed_seconds": 60.0,
                     "versions": {"torch": "2.13"},
                     "device": "NVIDIA H100", "devices": 8, "threads": 1, **made, "slurm_job_id": "77",
                 }),
                 ("export", "export.json", {
-                    "bytes_weights": 10, "bytes_code": code_bytes, "bytes_total": 10 + code_bytes,
+                    "bytes_weights": 12, "bytes_code": code_bytes, "bytes_total": 12 + code_bytes,
                     "cap_bytes": 16_000_000, "artifact_sha256": artifact, "plan": {"0": 5, "1": 6},
                     "int5_layers": [0], "settings": {},
-                    "attempts": [{"int5_layers": [0], "bytes_weights": 10, "fits": True}], **made,
+                    "attempts": [{"int5_layers": [0], "bytes_weights": 12, "fits": True}], **made,
                 }),
                 ("sliding", "sliding.json", {**scored, "roundtrip": figures}),
-                ("sliding_checks", "sliding_checks.json", {"artifact_sha256": artifact, "checks": checks}),
-                ("legal_ttt", "legal_ttt.json", scored),
-                ("legal_ttt_checks", "legal_ttt_checks.json", {"artifact_sha256": artifact, "checks": checks}),
+                ("sliding_checks", "sliding_checks.json", {**book, "events": [["score", 0, 10, 0]]}),
+                ("legal_ttt", "legal_ttt.json", {**scored, "weights": {"links": 2}}),
+                ("legal_ttt_checks", "legal_ttt_checks.json", {**book, "events": adapted}),
                 ("train_csv", "train.csv", "step,train_loss,val_bpb\n0,,3.5\n1,6.9,\n"),
                 ("legal_ttt_csv", "legal_ttt.csv", "chunk,running_bpb\n0,1.25\n"),
             ]

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
-from flowgolf.model import registry
+from flowgolf.model import registry, weights_file
 from flowgolf.study.docs import ROOT
 from flowgolf.study.extends import whole
 from flowgolf.study.settings import RunSettings
@@ -30,15 +31,15 @@ def studies() -> dict[str, Study]:
 def test_every_run_of_every_shipped_study_has_a_file_of_the_counted_size() -> None:
     for study in studies().values():
         for name, settings in study.variants.items():
-            text = bundle.train_gpt({"variant": name, **settings.model_dump()})
+            text = bundle.train_gpt({"variant": name, "seed": 42, **settings.model_dump()})
             compile(text, "train_gpt.py", "exec")
             assert len(text.encode()) == bundle.size_bytes(settings.model_dump()), name
 
 
 def test_the_quick_studys_cap_leaves_the_room_that_its_table_was_made_with() -> None:
     cap = studies()["config"].settings.base.export.cap_bytes
-    needed = WEIGHTS_ROOM + bundle.size_bytes(studies()["config"].variants["nfm"].model_dump())
-    assert cap == needed, f"set config.yaml's cap_bytes to {needed}"
+    right = WEIGHTS_ROOM + bundle.size_bytes(studies()["config"].variants["nfm"].model_dump(), in_wrapper=True)
+    assert cap == right, f"set config.yaml's cap_bytes to {right}"
 
 
 def code(settings: RunSettings) -> str:
@@ -58,12 +59,12 @@ def test_a_file_has_the_parts_and_optimisers_of_its_arm_alone(nfm: RunSettings) 
 def test_a_part_more_in_the_package_changes_no_file_of_others(
     nfm: RunSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = bundle.train_gpt({"variant": "nfm", **nfm.model_dump()})
+    before = bundle.train_gpt({"variant": "nfm", "seed": 42, **nfm.model_dump()})
     text = (registry.FOLDER / "logit_scale.py").read_text()
     (tmp_path / "another.py").write_text(text.replace("class LogitScale", "class Another"))
     monkeypatch.setitem(registry.further, "another", tmp_path / "another.py")
     bundle.code.cache_clear()
-    assert bundle.train_gpt({"variant": "nfm", **nfm.model_dump()}) == before
+    assert bundle.train_gpt({"variant": "nfm", "seed": 42, **nfm.model_dump()}) == before
 
 
 def test_nothing_is_imported_besides_four_packages_and_the_standard_library(nfm: RunSettings) -> None:
@@ -88,6 +89,42 @@ def test_brotli_is_imported_only_by_what_reads_or_writes_it(nfm: RunSettings) ->
     assert not any(isinstance(node, ast.Import) and node.names[0].name == "brotli" for node in tree.body)
 
 
+def test_nothing_is_pickled(nfm: RunSettings) -> None:
+    assert not [word for word in ("pickle", "torch.load", "torch.save", "shelve", "marshal") if word in code(nfm)]
+    calls = [node.func for node in ast.walk(ast.parse(code(nfm))) if isinstance(node, ast.Call)]
+    assert not {"eval", "exec", "compile", "__import__"} & {call.id for call in calls if isinstance(call, ast.Name)}
+
+
+def test_weights_are_what_safetensors_reads_and_writes(generated: ModuleType, tmp_path: Any) -> None:
+    weights = {
+        "b": torch.arange(6, dtype=torch.float32).view(2, 3), "a": torch.tensor([1.5], dtype=torch.bfloat16),
+        "s": torch.tensor(7), "empty": torch.zeros(0, 4), "mask": torch.tensor([True, False]),
+    }  # fmt: skip
+    generated.weights_file_save(tmp_path / "theirs.safetensors", weights, "a text")
+    weights_file.save(tmp_path / "ours.safetensors", weights, "a text")
+    for path in tmp_path.iterdir():
+        for load in (generated.weights_file_load, weights_file.load):
+            text, loaded = load(path)
+            assert (text, list(loaded)) == ("a text", sorted(weights))
+            torch.testing.assert_close(loaded, dict(sorted(weights.items())), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff" * 40,
+        bytes(8),
+        b"\x02" + bytes(7) + b"[]",
+        b"\x20" + bytes(7) + b'{"w":{"dtype":"F32","shape":[9]}}',
+    ],
+)
+def test_what_is_no_file_of_weights_is_told(generated: ModuleType, tmp_path: Any, content: bytes) -> None:
+    (tmp_path / "model.safetensors").write_bytes(content)
+    with pytest.raises(ValueError, match=r"model.safetensors: not in the format safetensors \("):
+        generated.weights_file_load(tmp_path / "model.safetensors")
+
+
 def test_docstrings_are_left_out_but_for_the_files_own(nfm: RunSettings) -> None:
     tree = ast.parse(code(nfm))
     inner = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
@@ -106,18 +143,18 @@ def test_generating_it_imports_no_library() -> None:
 
 def test_settings_that_leave_no_room_are_refused(nfm: RunSettings) -> None:
     with pytest.raises(ValueError, match=r"train_gpt.py: the settings of a+ take \d+ bytes, 8192 are kept for them"):
-        bundle.train_gpt({"variant": "a" * 8192, **nfm.model_dump()})
+        bundle.train_gpt({"variant": "a" * 8192, "seed": 42, **nfm.model_dump()})
 
 
 def test_no_option_touches_what_the_rules_are_about(generated: ModuleType) -> None:
-    commands = next(action for action in generated.parser()._actions if action.dest == "command").choices
+    commands = next(
+        action for action in generated.parser(generated.SETTINGS)._actions if action.dest == "command"
+    ).choices
     options = {
         name: {text for action in each._actions for text in action.option_strings} for name, each in commands.items()
     }
-    assert options == {
-        "evaluate": {"-h", "--help", "--artifact", "--data", "--device", "--resume"},
-        "train": {"-h", "--help", "--seed", "--data", "--device", "--resume"},
-    }
+    common = {"-h", "--help", "--data", "--tokenizer", "--device", "--resume"}
+    assert options == {"run": {*common, "--seed"}, "evaluate": {*common, "--artifact"}, "train": {*common, "--seed"}}
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from flowgolf.evaluate.verify import RULES
+from flowgolf.submission.challenge import KEYS
 from flowgolf.submission.folder import READABLE, submission_folder
 from flowgolf.submission.one_file import bundle
 from flowgolf.submission.one_file.wrapper import unwrapped
 from flowgolf.submission.seeds import FLAGS, LIMITS, NotFitError
 
-BPB = [1.15 + 42 / 1e5, 1.15 + 1337 / 1e5]
+BPB = [1.15 + seed / 1e5 for seed in (42, 1337, 2025)]
 
 
 def submit(submittable: Any, **changes: Any) -> Path:
@@ -23,22 +24,25 @@ def submit(submittable: Any, **changes: Any) -> Path:
 
 def test_a_folder_holds_all_that_a_pull_request_needs(submittable: Any) -> None:
     folder = submit(submittable)
-    logs = ["train_seed1337.log", "train_seed42.log"]
+    logs = ["train_seed1337.log", "train_seed2025.log", "train_seed42.log"]
     assert sorted(path.name for path in folder.iterdir()) == [
-        "README.md", "artifact.bin", "submission.json", "train_gpt.py", *logs,
+        "README.md", "artifact.bin", "submission.json", "train_gpt.py", READABLE, *logs,
     ]  # fmt: skip
     assert (folder / "artifact.bin").read_bytes() == b"weights 1337"
-    assert (folder / "train_gpt.py").stat().st_size == bundle.size_bytes(submittable.settings.model_dump())
+    assert (folder / "train_gpt.py").stat().st_size == bundle.size_bytes(
+        submittable.settings.model_dump(), in_wrapper=True
+    )
+    assert unwrapped((folder / "train_gpt.py").read_text()) == (folder / READABLE).read_text()
 
 
 def test_figures_are_means_over_seeds(submittable: Any) -> None:
     record = json.loads((submit(submittable) / "submission.json").read_text())
     assert record["val_bpb"] == pytest.approx(statistics.fmean(BPB), rel=1e-12)
     assert record["val_bpb_std"] == pytest.approx(statistics.stdev(BPB), rel=1e-12)
-    assert record["seeds"] == [42, 1337]
-    assert [record["seed_results"][seed]["val_bpb"] for seed in ("42", "1337")] == BPB
-    assert record["bytes_total"] == 10 + record["bytes_code"]
-    assert (record["hardware"], record["date"], record["slurm_jobs"]) == ("8 x NVIDIA H100", "2026-01-03", ["77", "77"])
+    assert record["seeds"] == [42, 1337, 2025]
+    assert [record["seed_results"][seed]["val_bpb"] for seed in ("42", "1337", "2025")] == BPB
+    assert record["bytes_total"] == 12 + record["bytes_code"]
+    assert (record["hardware"], record["date"], record["slurm_jobs"]) == ("8 x NVIDIA H100", "2026-01-03", ["77"] * 3)
 
 
 def test_uncommitted_code_is_not_submitted_without_a_word(submittable: Any, capsys: Any) -> None:
@@ -51,7 +55,7 @@ def test_uncommitted_code_is_not_submitted_without_a_word(submittable: Any, caps
 
 
 def test_one_seed_has_no_spread(submittable: Any) -> None:
-    folder = submit(submittable, records=submittable.records[1:], seeds=[1337])
+    folder = submit(submittable, records=submittable.records[1:2], seeds=[1337])
     assert json.loads((folder / "submission.json").read_text())["val_bpb_std"] is None
     assert "mean of 1 seed." in (folder / "README.md").read_text()
 
@@ -61,8 +65,10 @@ def test_readme_and_log_give_the_figures(submittable: Any) -> None:
     text = (folder / "README.md").read_text()
     assert f"**val_bpb {statistics.fmean(BPB):.5f}**" in text
     assert "| 1337   | 1.16337" in text
-    assert f"{bundle.size_bytes(submittable.settings.model_dump()):,} bytes of code" in text
+    assert f"{bundle.size_bytes(submittable.settings.model_dump(), in_wrapper=True):,} bytes of code" in text
     lines = (folder / "train_seed42.log").read_text().splitlines()
+    assert lines[0] == "train nfm seed:42"
+    assert lines[1] == "model {'dim': 64, 'vocab_size': 1024}"
     assert "train step:0 val_bpb:3.5" in lines
     assert "train step:1 train_loss:6.9" in lines
     assert "legal_ttt chunk:0 running_bpb:1.25" in lines
@@ -71,39 +77,40 @@ def test_readme_and_log_give_the_figures(submittable: Any) -> None:
 def test_a_matched_plan_is_spelt_out(submittable: Any) -> None:
     settings = submittable.settings
     settings = settings.model_copy(update={"export": settings.export.model_copy(update={"plan": "matched"})})
-    text = (submit(submittable, settings=settings) / "train_gpt.py").read_text()
+    text = (submit(submittable, settings=settings) / READABLE).read_text()
     assert "'plan': {0: 5, 1: 6}" in text
 
 
 def test_event_files_are_not_asked_for_where_their_package_is_missing(submittable: Any) -> None:
     settings = submittable.settings
     settings = settings.model_copy(update={"train": settings.train.model_copy(update={"tensorboard": True})})
-    assert "'tensorboard': False" in (submit(submittable, settings=settings) / "train_gpt.py").read_text()
+    assert "'tensorboard': False" in (submit(submittable, settings=settings) / READABLE).read_text()
 
 
 def test_every_rule_of_an_evaluation_has_a_flag(submittable: Any) -> None:
     assert FLAGS.keys() == RULES.keys()
     record = json.loads((submit(submittable) / "submission.json").read_text())
     others = {"size_within_the_cap", "settings_equal_across_seeds", "evaluated_in_one_run"}
-    assert record["compliance"] == dict.fromkeys({*FLAGS.values(), *others, *LIMITS}, True)
+    assert record["compliance"] == dict.fromkeys({*FLAGS.values(), *others, *LIMITS, *KEYS}, True)
 
 
-def test_a_wrapper_lies_beside_the_readable_file_that_it_unpacks_to(submittable: Any) -> None:
-    export = submittable.settings.export.model_copy(update={"code_wrapper": True})
+def test_without_a_wrapper_the_readable_file_is_what_is_submitted_and_counted(submittable: Any) -> None:
+    export = submittable.settings.export.model_copy(update={"code_wrapper": False})
     submittable.settings = submittable.settings.model_copy(update={"export": export})
-    size = bundle.size_bytes(submittable.settings.model_dump(), in_wrapper=True)
-    for seed in (42, 1337):
-        submittable.change(seed, "export", bytes_code=size, bytes_total=10 + size)
+    size = bundle.size_bytes(submittable.settings.model_dump())
+    for seed in (42, 1337, 2025):
+        submittable.change(seed, "export", bytes_code=size, bytes_total=12 + size)
     submit(submittable)
     folder = submittable.arguments["folder"]
-    program = (folder / "train_gpt.py").read_text()
     assert (folder / "train_gpt.py").stat().st_size == size
-    assert unwrapped(program) == (folder / READABLE).read_text()
+    assert not (folder / READABLE).exists()
 
 
 def test_the_seconds_of_a_calibration_count_as_training(submittable: Any) -> None:
-    submittable.change(1337, "export", calibration={"shards": ["1"], "seconds": 5.5})
+    submittable.change(1337, "export", calibration={"shards": ["1"], "tokens": 64, "seconds": 5.5})
     submit(submittable)
+    log = submittable.arguments["folder"] / "train_seed1337.log"
+    assert "calibration on 64 training tokens in 5.5 s" in log.read_text().splitlines()
     record = json.loads((submittable.arguments["folder"] / "submission.json").read_text())
     assert record["training_seconds"] == record["seed_results"]["1337"]["training_seconds"] == 65.5
     assert record["seed_results"]["42"]["training_seconds"] == 60.0
@@ -180,8 +187,8 @@ def test_planted_violation_is_told_and_nothing_is_written(submittable: Any, plan
 def test_planted_violation_one_byte_more_code_than_was_counted(
     submittable: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    generate = bundle.train_gpt
-    monkeypatch.setattr(bundle, "train_gpt", lambda settings: generate(settings) + "\n")
+    generate = bundle.wrapped_train_gpt
+    monkeypatch.setattr(bundle, "wrapped_train_gpt", lambda settings: generate(settings) + "\n")
     with pytest.raises(
         NotFitError, match=r"seed 42: rule 11: the export counted \d+ bytes of code, and train_gpt.py has"
     ):

@@ -13,7 +13,7 @@ from flowgolf.submission.one_file.wrapper import unwrapped, wrapped
 
 
 def values(settings: RunSettings, variant: str = "nfm") -> dict[str, Any]:
-    return {"variant": variant, **settings.model_dump()}
+    return {"variant": variant, "seed": 42, **settings.model_dump()}
 
 
 def test_unpacking_gives_the_readable_file_byte_for_byte(nfm: RunSettings) -> None:

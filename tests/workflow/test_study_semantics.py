@@ -243,7 +243,7 @@ def test_a_mistake_in_the_study_is_one_sentence_before_any_job(clone):
 
 def test_a_failed_run_leaves_the_others_and_shows_in_the_tables(clone):
     config = deepcopy(clone.config)
-    config["variants"]["too_big"] = {"export": {"cap_bytes": 115100}}
+    config["variants"]["too_big"] = {"export": {"cap_bytes": 75100}}
     config["variants"]["one_window"] = {"evaluate": {"sliding": {"stride": 8}}}
     config["seeds"] = [1]
     clone.write_config(config)
@@ -252,4 +252,4 @@ def test_a_failed_run_leaves_the_others_and_shows_in_the_tables(clone):
     assert run.returncode != 0
     assert "export too_big seed 1 failed: " in told
     assert (clone.results / "runs" / "one_window" / "seed1" / "sliding" / "sliding.json").exists()
-    assert re.search(r"^\| too_big +\| 1 .*failed: cap_bytes 115100 too small", run.stdout, re.MULTILINE)
+    assert re.search(r"^\| too_big +\| 1 .*failed: cap_bytes 75100 too small", run.stdout, re.MULTILINE)

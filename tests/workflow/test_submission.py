@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import zlib
 from copy import deepcopy
 from pathlib import Path
 
@@ -26,10 +27,11 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def submission(finished) -> Path:
-    """The folder of nfm, as `snakemake submission` leaves it."""
+    """The folder of nfm, as `snakemake audit` leaves it, which makes what `submission` does and reads it."""
     finished.write_config(finished.config)
-    done = finished.snakemake("submission")
+    done = finished.snakemake("audit")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "audit/nfm.md: The logs give val_bpb" in done.stderr
     return finished.results / "submission" / "nfm"
 
 
@@ -52,6 +54,7 @@ def test_the_interpreter_has_none_of_the_projects_other_packages(python: Path, t
 
 
 def test_evaluation_in_an_empty_folder_gives_the_pipelines_digits(clone, python, submission, empty) -> None:
+    shutil.copy(submission / "train_gpt_readable.py", empty / "train_gpt.py")  # not in its wrapper, as below
     shutil.copy(submission / "artifact.bin", empty)
     scores = {
         line["evaluation"]: line for line in alone(python, empty, "evaluate", "--data", str(clone.results / "data"))
@@ -67,21 +70,63 @@ def test_evaluation_in_an_empty_folder_gives_the_pipelines_digits(clone, python,
     assert sorted(path.name for path in empty.iterdir()) == ["artifact.bin", "state", "train_gpt.py"]
 
 
-def test_training_in_an_empty_folder_gives_the_pipelines_losses_and_artifact(clone, python, empty) -> None:
-    alone(python, empty, "train", "--data", str(clone.results / "data"), "--seed", "1")
+TIMES = re.compile(r"(seconds):\S+")
+
+
+def without_times(log: str) -> list[str]:
+    """The lines of a log without seconds and without those that say where and when it was made."""
+    return [TIMES.sub(r"\1", line) for line in log.splitlines() if not line.startswith("made ")]
+
+
+def test_the_log_of_a_seed_is_what_the_file_prints(clone, python, submission, empty) -> None:
+    done = run_alone(python, empty, "train_gpt.py", "run", "--data", str(clone.results / "data"))
+    assert done.returncode == 0, done.stderr
+    ours, theirs = ((folder / "train_seed1.log").read_text() for folder in (submission, empty))
+    assert theirs == done.stdout
+    assert without_times(theirs) == without_times(ours)
     run = clone.results / "runs" / "nfm" / "seed1"
+    assert (empty / "model.safetensors").read_bytes() == (run / "train" / "model.safetensors").read_bytes()
+    assert sha256(empty / "artifact.bin") == sha256(run / "export" / "artifact.bin")
     curves = [pd.read_csv(path).drop(columns="seconds") for path in (empty / "train.csv", run / "train" / "train.csv")]
     pd.testing.assert_frame_equal(*curves, check_exact=True)
-    assert sha256(empty / "artifact.bin") == sha256(run / "export" / "artifact.bin")
+
+
+def test_torchrun_starts_the_file_as_the_challenge_does(clone, python, submission, empty) -> None:
+    (empty / "data").symlink_to(clone.results / "data")
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "train_gpt.py"]
+    done = run_alone(python, empty, *launcher)
+    assert done.returncode == 0, done.stderr
+    log = (empty / "train_seed1.log").read_text()
+    assert log == done.stdout  # of one process: two would have printed every line twice
+    ours = without_times((submission / "train_seed1.log").read_text())
+    figures = [numbers(line) for line in ours if not line.startswith(("train {", "export"))]
+    theirs = [numbers(line) for line in without_times(log) if not line.startswith(("train {", "export"))]
+    assert len(theirs) == len(figures) > 15
+    for line, expected in zip(theirs, figures, strict=True):
+        assert line == pytest.approx(expected, rel=1e-5)
+    assert json.loads((empty / "run.json").read_text())["sessions"][0]["devices"] == 2
+    left = {"artifact.bin", "data", "data.json", "export.json", "model.safetensors", "run.json", "state", "train.csv"}
+    assert {path.name for path in empty.iterdir()} == {*left, "train_gpt.py", "train_seed1.log"}
+
+
+def numbers(line: str) -> list[float]:
+    """The numbers of a line of a log, without digests."""
+    return [float(text) for text in re.findall(r":(-?[\d.]+(?:e-?\d+)?)(?= |$)", line)]
 
 
 def test_training_on_two_processes_starts_the_same_file_again(clone, python, tmp_path) -> None:
     settings = Study(clone.config).variants["nfm"].model_dump()
-    settings["train"] |= {"micro_batches": 2, "devices": 2}
-    (tmp_path / "train_gpt.py").write_text(bundle.train_gpt({"variant": "nfm", **settings}))
-    (record,) = alone(python, tmp_path, "train", "--data", str(clone.results / "data"), "--seed", "1")
+    settings["train"] |= {"devices": 2}
+    (tmp_path / "train_gpt.py").write_text(bundle.train_gpt({"variant": "nfm", "seed": 1, **settings}))
+    (record,) = alone(python, tmp_path, "train", "--data", str(clone.results / "data"))
     assert record["bytes_total"] == (tmp_path / "artifact.bin").stat().st_size + bundle.size_bytes(settings)
     assert json.loads((tmp_path / "run.json").read_text())["sessions"][0]["devices"] == 2
+
+
+def test_the_audit_of_the_folder_has_no_error(clone, submission) -> None:
+    findings = json.loads((clone.results / "audit" / "nfm.json").read_text())
+    assert findings["counts"]["error"] == 0
+    assert (clone.results / "audit" / "base.md").read_text().startswith("# Audit of base")
 
 
 def test_the_code_that_counts_is_the_file_that_is_submitted(clone, submission) -> None:
@@ -101,9 +146,10 @@ def test_evaluation_settings_and_small_edits_export_nothing_again(clone, submiss
 
 def test_code_of_another_size_exports_again_and_trains_nothing(clone, submission) -> None:
     path = clone.folder / "workflow/flowgolf/submission/one_file/entry.py"
-    text = path.read_text().replace("def main(", f"LONG = {'x' * bundle.BLOCK_BYTES!r}\n\n\ndef main(")
+    random = "".join(hex(zlib.crc32(b"%d" % number)) for number in range(bundle.BLOCK_BYTES // 4))  # not to be packed
+    text = path.read_text().replace("def main(", f"LONG = {random!r}\n\n\ndef main(")
     path.write_text(
-        re.sub("Do what", "Do LONG", text).replace("    chosen = parser()", "    assert LONG\n    chosen = parser()")
+        re.sub("Do what", "Do LONG", text).replace("    chosen = parser(", "    assert LONG\n    chosen = parser(")
     )
     planned = clone.planned()
     assert planned["export"] == 5

@@ -57,7 +57,7 @@ def test_a_dry_run_of_many_runs_is_short(clone):
 
 def test_a_failed_job_says_its_sentence_once(clone):
     config = deepcopy(clone.config)
-    config["variants"]["large"] = {"export": {"cap_bytes": 140_000}}
+    config["variants"]["large"] = {"export": {"cap_bytes": 75_000}}
     clone.write_config(config)
     done = clone.snakemake("results/tiny/runs/large/seed1/export/export.json")
     printed = done.stdout + done.stderr

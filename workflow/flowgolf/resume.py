@@ -1,7 +1,7 @@
 """The state that a killed run resumes from: two generations, each with its digest (docs/spec/training.md, T14)."""
 
 import hmac
-import io
+import json
 import os
 import secrets
 import signal
@@ -12,22 +12,25 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import torch
+from torch import Tensor
 
 from flowgolf.files import replacing
+from flowgolf.model import weights_file
 
 SHORT = 80
 """Characters of two values that are still worth showing: digests of many shards are not."""
 # a cluster or an operator, SLURM before a time limit, Ctrl-C, a terminal that is closed
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT, signal.SIGHUP)
 SEAL_BYTES = 32
+LENGTH_BYTES = 8
 
 
 class StateFolder:
     """Holds `state.pt` and the one before it, `previous.pt`; either is complete at any moment.
 
-    A file is a seal of the rest (32 bytes: its HMAC-SHA256) and then a torch archive that loads with
-    `weights_only=True`. Without a key the seal tells damage only; with one, that nobody else has made the state.
+    A file is a seal of the rest (32 bytes: its HMAC-SHA256), the length of a JSON text (8 bytes), that text, and the
+    tensors that it speaks of in the format safetensors: nothing in it can run code. Without a key the seal tells
+    damage only; with one, that nobody else has made the state.
     """
 
     def __init__(self, folder: str | Path, identity: dict[str, Any], key: bytes = b"") -> None:
@@ -40,15 +43,16 @@ class StateFolder:
 
     def save(self, state: dict[str, Any]) -> None:
         """Write the state; at no moment is there less than one complete file."""
-        buffer = io.BytesIO()
-        torch.save({"identity": self.identity, "state": state}, buffer)
-        payload = buffer.getbuffer()
+        parts = encoded({"identity": self.identity, "state": state})
+        seal = hmac.new(self.key, digestmod="sha256")
+        for part in parts:
+            seal.update(part)
         try:
             with replacing(self.folder / "new.pt") as temporary, temporary.open("wb") as file:
-                file.write(hmac.digest(self.key, payload, "sha256"))
-                file.write(payload)
+                file.writelines([seal.digest(), *parts])
         except OSError as error:
-            reason = f"{error.strerror} while saving {len(payload) / 1e6:.1f} MB; the state saved before is kept"
+            size = sum(map(len, parts)) / 1e6
+            reason = f"{error.strerror} while saving {size:.1f} MB; the state saved before is kept"
             raise OSError(error.errno, reason, str(self.current)) from error
         if self.current.exists():
             self.current.replace(self.previous)
@@ -94,8 +98,48 @@ def read(path: Path, key: bytes = b"") -> dict[str, Any] | None:
     data = path.read_bytes()
     if not hmac.compare_digest(hmac.digest(key, data[32:], "sha256"), data[:32]):
         return None
-    content: dict[str, Any] = torch.load(io.BytesIO(data[32:]), map_location="cpu", weights_only=True)
+    try:
+        return decoded(data[32:])
+    except (ValueError, KeyError, TypeError):  # of an older version
+        return None
+
+
+def encoded(content: dict[str, Any]) -> list[bytes]:
+    """Dictionaries, lists, tuples, numbers, texts and tensors as pieces of bytes."""
+    tensors: list[Tensor] = []
+    text = json.dumps(described(content, tensors)).encode()
+    weights = {str(number): tensor.detach().cpu().contiguous() for number, tensor in enumerate(tensors)}
+    return [len(text).to_bytes(LENGTH_BYTES, "little"), text, weights_file.packed(weights)]
+
+
+def decoded(payload: bytes) -> dict[str, Any]:
+    """What `encoded` made bytes of; tensors are on the CPU."""
+    end = LENGTH_BYTES + int.from_bytes(payload[:LENGTH_BYTES], "little")
+    content: dict[str, Any] = restored(json.loads(payload[LENGTH_BYTES:end]), weights_file.unpacked(payload[end:]))
     return content
+
+
+def described(value: Any, tensors: list[Tensor]) -> Any:
+    """A value as JSON has it: dictionaries as pairs, because keys may be numbers, and tensors by their place."""
+    if isinstance(value, Tensor):
+        tensors.append(value)
+        return {"tensor": len(tensors) - 1}
+    if isinstance(value, dict):
+        return {"pairs": [[key, described(each, tensors)] for key, each in value.items()]}
+    if isinstance(value, tuple):
+        return {"tuple": [described(each, tensors) for each in value]}
+    return [described(each, tensors) for each in value] if isinstance(value, list) else value
+
+
+def restored(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """The value that was `described`."""
+    if isinstance(value, dict):
+        if "tensor" in value:
+            return tensors[str(value["tensor"])]
+        if "tuple" in value:
+            return tuple(restored(each, tensors) for each in value["tuple"])
+        return {key: restored(each, tensors) for key, each in value["pairs"]}
+    return [restored(each, tensors) for each in value] if isinstance(value, list) else value
 
 
 def seal_key() -> bytes:

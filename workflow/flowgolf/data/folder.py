@@ -11,14 +11,20 @@ from flowgolf.files import sha256
 PATTERNS = {"train": "*_train_*.bin", "validation": "*_val_*.bin"}
 
 
-def folder_record(folder: str | Path, parts: Sequence[str], vocab_size: int) -> dict[str, Any]:
+def folder_record(
+    folder: str | Path, parts: Sequence[str], vocab_size: int, tokenizer: str | Path | None = None
+) -> dict[str, Any]:
     """Record of the tokenizer of `vocab_size` pieces and of the `parts` (train, validation) in a folder or below it.
 
-    Paths are absolute; shards are in the order of their names. ValueError unless there is exactly one such tokenizer,
-    and for each part exactly one folder with shards.
+    The tokenizer may lie elsewhere, and be named. Paths are absolute; shards are in the order of their names.
+    ValueError unless there is exactly one such tokenizer, and for each part exactly one folder with shards.
     """
     folder = Path(folder).resolve()
-    models = [path for path in sorted(folder.rglob("*.model")) if load_processor(path).vocab_size() == vocab_size]
+    candidates = sorted(folder.rglob("*.model")) if tokenizer is None else [Path(tokenizer).resolve()]
+    models = [path for path in candidates if load_processor(path).vocab_size() == vocab_size]
+    if tokenizer is not None and not models:
+        found = load_processor(candidates[0]).vocab_size()
+        raise ValueError(f"{candidates[0]}: a tokenizer of {vocab_size} pieces is expected, this one has {found}")
     if len(models) != 1:
         wanted = f"one SentencePiece .model of {vocab_size} pieces"
         raise ValueError(f"{folder}: {wanted} is expected here or below, found {named(models, folder)}")

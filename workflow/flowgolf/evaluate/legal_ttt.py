@@ -1,6 +1,7 @@
 """Rule `legal_ttt`: score a chunk, then train on it, and so on to the end (docs/spec/evaluation.md, E5)."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +78,13 @@ def legal_ttt(
     folder.remove()
 
 
-def run_to_end(run: ScoreFirst, folder: StateFolder) -> ScoreFirst:
-    """Run the chunks that are left after what `folder` keeps, saving now and then and when asked to stop."""
+def run_to_end(
+    run: ScoreFirst, folder: StateFolder, told: Callable[[dict[str, Any]], None] | None = None
+) -> ScoreFirst:
+    """Run the chunks that are left after what `folder` keeps, saving now and then and when asked to stop.
+
+    Each chunk's row of the curve is given to `told`.
+    """
     saved = folder.load()
     if saved is not None:
         run.restore(saved)
@@ -88,6 +94,8 @@ def run_to_end(run: ScoreFirst, folder: StateFolder) -> ScoreFirst:
     with stop_requests() as stop:
         while not run.finished:
             run.run_chunk()
+            if told:
+                told(run.rows[-1])
             done, bpb = run.ledger.frontier, run.rows[-1]["running_bpb"]
             if progress.update(done, bpb=f"{bpb:.4f}"):
                 total_positions = run.windows.num_positions

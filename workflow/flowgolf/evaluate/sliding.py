@@ -21,6 +21,7 @@ from flowgolf.evaluate.tries import enter_try
 from flowgolf.evaluate.verify import Evidence, Trial, all_scored, beforehand, verify
 from flowgolf.running.facts import run_record
 from flowgolf.scoring.ledger import Ledger
+from flowgolf.scoring.referee import Referee
 from flowgolf.scoring.refereed_roundtrip import refereed_roundtrip
 from flowgolf.scoring.replay import detects
 from flowgolf.scoring.score import Score, figures, total
@@ -61,8 +62,9 @@ def sliding(
     record |= {**referee.proof(seconds), "roundtrip": None}
     referees, whole, again = {"sliding": referee}, shard == (0, 1), None
     if shard[0] == 0:
+        started = time.monotonic()
         again, referees["roundtrip"] = refereed_roundtrip(gpt, stream, byte_table, settings.max_positions)
-        record["roundtrip"] = figures(again)
+        record["roundtrip"] = {**figures(again), **cost(referees["roundtrip"], time.monotonic() - started)}
     evidence = Evidence(
         **vars(trial),
         before=before,
@@ -84,6 +86,12 @@ def sliding(
     if settings.keep_nats:
         write_nats(nats_path(result_path), nats, byte_table, stream, start, dataset.bos_id)
     files.write_json(result_path, record)
+
+
+def cost(referee: Referee, seconds: float) -> dict[str, Any]:
+    """Seconds of an evaluation, and what of them its replays and its chain of weights took."""
+    proof = referee.proof(seconds)
+    return {"seconds": seconds, "replay": proof["replay"], "weights": proof["weights"]}
 
 
 def merge_sliding(

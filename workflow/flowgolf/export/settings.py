@@ -16,7 +16,7 @@ class ExportSettings(Settings):
     """Compressed weights plus code must not exceed this."""
     code_bytes: int | None = Field(None, ge=0)
     """Size of the code that counts beside the weights; null: of the train_gpt.py that is generated for submission."""
-    code_wrapper: bool = added(False, as_before=False)
+    code_wrapper: bool = added(True, as_before=False)
     """Submit, and count where `code_bytes` is null, a train_gpt.py that holds its own source compressed."""
     passthrough_max_elements: int = Field(65_536, ge=0)
     """Tensors up to this size stay float16; small models need a smaller limit."""

@@ -1,4 +1,4 @@
-"""Weights in a safetensors file, which cannot run code; the one module that knows the format."""
+"""Weights in the format safetensors, which cannot run code; the one module that knows it."""
 
 from pathlib import Path
 
@@ -11,11 +11,23 @@ from flowgolf.files import replacing
 TEXT = "flowgolf"  # the one key of the metadata: safetensors writes several in an order of chance
 
 
+def packed(weights: dict[str, Tensor], text: str = "") -> bytes:
+    """Contiguous tensors by name, and a text beside them, as the bytes of a file."""
+    return safetensors.torch.save(weights, {TEXT: text})
+
+
+def unpacked(content: bytes) -> dict[str, Tensor]:
+    """The tensors in the bytes of a file, on the CPU; ValueError for other bytes."""
+    try:
+        return safetensors.torch.load(content)
+    except SafetensorError as error:
+        raise ValueError(f"not in the format safetensors ({error})") from None
+
+
 def save(path: str | Path, weights: dict[str, Tensor], text: str) -> None:
     """Write weights by name, and a text beside them, atomically."""
-    content = safetensors.torch.save(weights, {TEXT: text})
     with replacing(path) as temporary:
-        temporary.write_bytes(content)
+        temporary.write_bytes(packed(weights, text))
 
 
 def load(path: str | Path) -> tuple[str, dict[str, Tensor]]:

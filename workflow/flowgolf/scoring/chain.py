@@ -22,19 +22,21 @@ LANES = 2
 
 def held(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """Name and tensor of each parameter, each buffer, and each tensor that a module holds as a plain attribute."""
-    yield from model.named_parameters(remove_duplicate=False)
-    yield from model.named_buffers(remove_duplicate=False)
-    for name, module in model.named_modules():
-        yield from ((f"{name}.{key}", value) for key, value in vars(module).items() if isinstance(value, Tensor))
+    for name, module in model.named_modules(remove_duplicate=False):
+        for kept in (module._parameters, module._buffers, vars(module)):
+            yield from ((f"{name}.{key}", value) for key, value in kept.items() if isinstance(value, Tensor))
 
 
 def digest(model: nn.Module, key: int) -> str:
     """Digest (hex) of all that `held` gives: names, types, shapes and bits, in their order; `key` counts on a GPU."""
     tensors = list(held(model))
-    whole = hashlib.sha256(repr([(name, tensor.dtype, tuple(tensor.shape)) for name, tensor in tensors]).encode())
-    flat = [tensor.detach().contiguous().reshape(-1).view(torch.uint8) for _, tensor in tensors]
-    bits = torch.cat(flat) if flat else torch.zeros(0, dtype=torch.uint8)
-    whole.update(repr(multilinear(bits, key)).encode() if bits.is_cuda else bits.numpy().data)
+    whole = hashlib.sha256(repr([(name, tensor.dtype, tensor.shape) for name, tensor in tensors]).encode())
+    flat = [tensor.detach().reshape(-1) for _, tensor in tensors]
+    if flat and flat[0].is_cuda:
+        whole.update(repr(multilinear(torch.cat([bits.view(torch.uint8) for bits in flat]), key)).encode())
+    else:
+        for bits in flat:  # one after the other: joined, their copy would cost half as much again
+            whole.update((bits.view(torch.uint8) if bits.dtype == torch.bfloat16 else bits).numpy().data)
     return whole.hexdigest()
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 from flowgolf.files import replacing, sha256, write_json
 from flowgolf.study.settings import RunSettings
+from flowgolf.submission.challenge import challenge
 from flowgolf.submission.one_file import bundle
+from flowgolf.submission.one_file.run_log import log_path
 from flowgolf.submission.pages import log, readme
 from flowgolf.submission.record import check_schema, submission_record
 from flowgolf.submission.seeds import NotFitError, SeedRecords, compliance
@@ -41,12 +43,20 @@ def submission_folder(
         seeds_told = ", ".join(map(str, dirty))
         print(f"submission {variant}: nobody can check out the code of seeds {seeds_told} (-dirty)", file=sys.stderr)
     primary = runs[list(seeds).index(primary_seed)]
-    files = code_files({"variant": variant, **run_settings(settings, primary)}, settings.export.code_wrapper)
+    values = {"variant": variant, "seed": primary_seed, **run_settings(settings, primary)}
+    files = code_files(values, settings.export.code_wrapper)
     code = files["train_gpt.py"]
-    flags = compliance(runs, len(code.encode()), limits)
+    flags = compliance(runs, len(code.encode()), limits) | challenge(runs)
+    if false := [name for name, holds in flags.items() if not holds]:
+        print(f"submission {variant}: compliance is false for {', '.join(false)}", file=sys.stderr)
     if sha256(artifact_path) != primary.export["artifact_sha256"]:
         raise NotFitError(
             f"seed {primary_seed}: rule 6: {artifact_path} is not the file that its export.json describes"
+        )
+    if (size := Path(artifact_path).stat().st_size) != primary.export["bytes_weights"]:
+        raise NotFitError(
+            f"seed {primary_seed}: rule 11: {artifact_path} has {size} bytes, its export.json says "
+            f"{primary.export['bytes_weights']}"
         )
     record = submission_record(runs, primary, variant, about, flags) | {"limits": limits and dict(limits)}
     check_schema(record, schema_path)
@@ -54,7 +64,7 @@ def submission_folder(
         shutil.copyfile(artifact_path, temporary)
     texts = {**files, "README.md": readme(record, primary)}
     for run, paths in zip(runs, records, strict=True):
-        texts[f"train_seed{run.seed}.log"] = log(run, paths["train_csv"], paths["legal_ttt_csv"])
+        texts[str(log_path(run.seed))] = log(run, paths["train_csv"], paths["legal_ttt_csv"])
     for name, text in texts.items():
         with replacing(folder / name) as temporary:
             temporary.write_text(text)

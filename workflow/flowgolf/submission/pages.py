@@ -7,6 +7,9 @@ from typing import Any
 
 from tabulate import tabulate
 
+from flowgolf.model.registry import kept_in_files
+from flowgolf.running import lines
+from flowgolf.submission.challenge import reasons
 from flowgolf.submission.seeds import SeedRecords
 
 README = """# {name}
@@ -29,13 +32,20 @@ evaluated in {eval_seconds[sliding]:.0f} s (sliding window) and {eval_seconds[le
 With torch, numpy, sentencepiece and zstandard, in this folder; FOLDER holds the shards and the SentencePiece model:
 
 ```sh
+SEED={primary_seed} DATA_PATH=FOLDER torchrun --standalone --nproc_per_node={devices} train_gpt.py
 python train_gpt.py evaluate --data FOLDER
-python train_gpt.py train --data FOLDER --seed {primary_seed}
 ```
+
+The first trains, exports, evaluates and prints the log, as `train_seed<seed>.log` has it (the times, and what stands on
+the lines `made`, are of the run that they were made in).
 
 `evaluate` prints roundtrip, sliding-window and legal TTT scores of `artifact.bin`, each with its ledger's proof; no
 option changes what is scored, in which order, or what is trained on. On the kind of processor and with the number of
 threads of the original run, all digits are the same.
+
+## Compliance
+
+{claims}
 
 ## Rules
 
@@ -62,10 +72,13 @@ def readme(record: Mapping[str, Any], primary: SeedRecords) -> str:
         for name, book in primary.checks.items()
         for check in book["checks"]
     ]
+    claims = [[key, "yes" if record["compliance"][key] else "no", because] for key, because in reasons().items()]
     headers = ["seed", "roundtrip bpb", "sliding bpb", "legal TTT bpb", "bytes"]
     return README.format(
         **record,
         count=count,
+        devices=primary.train["devices"],
+        claims=tabulate(claims, ["key", "holds", "because"], tablefmt="github", disable_numparse=True),
         s="s" * (count > 1),
         spread=spread,
         results=tabulate(rows, headers, tablefmt="github", disable_numparse=True),
@@ -74,40 +87,30 @@ def readme(record: Mapping[str, Any], primary: SeedRecords) -> str:
 
 
 def log(run: SeedRecords, train_csv: str | Path, legal_ttt_csv: str | Path) -> str:
-    """The log of one seed, from its records and curves: a line a step, an export attempt and a chunk."""
+    """The log of one seed: what train_gpt.py prints, from the records and curves of the same statements."""
     return "".join(f"{line}\n" for line in log_lines(run, train_csv, legal_ttt_csv))
 
 
 def log_lines(run: SeedRecords, train_csv: str | Path, legal_ttt_csv: str | Path) -> Iterator[str]:
-    """Lines of the log."""
+    """Lines of the log, in the order in which train_gpt.py prints them."""
     train, export = run.train, run.export
-    yield f"train {train['variant']} seed:{run.seed} parameters:{train['parameters']} {provenance(train)}"
-    for key in ("model", "train"):
-        yield f"{key} {train[key]}"
+    evaluating = {name: result["settings"] for name, result in run.results.items()}
+    model = kept_in_files(train["model"])  # train_gpt.py knows no part that its arm does not have
+    blocks = {"model": model, "train": train["train"], "export": export["settings"], "evaluate": evaluating}
+    yield from lines.head(train["variant"], run.seed, blocks)
     yield from rows(train_csv, "train")
-    for attempt in export["attempts"]:
-        yield pairs("export", attempt)
-    sizes = ("bytes_weights", "bytes_code", "bytes_total", "cap_bytes", "int5_layers", "artifact_sha256")
-    yield f"{pairs('export', {key: export[key] for key in sizes})} {provenance(export)}"
-    yield pairs("roundtrip", run.sliding["roundtrip"])
+    yield from lines.trained(train)
+    yield from lines.exported(export)
+    yield lines.scored("roundtrip", run.sliding["roundtrip"])
+    yield lines.scored("sliding", run.sliding)
+    yield lines.made("sliding", run.sliding)
     yield from rows(legal_ttt_csv, "legal_ttt")
-    for name, result in run.results.items():
-        figures = ("nats", "tokens", "bytes", "loss", "bpb", "seconds", "artifact_sha256")
-        yield f"{pairs(name, {key: result[key] for key in figures} | result['ledger'])} {provenance(result)}"
+    yield lines.scored("legal_ttt", run.legal_ttt)
+    yield lines.made("legal_ttt", run.legal_ttt)
 
 
 def rows(path: str | Path, label: str) -> Iterator[str]:
     """The rows of a CSV, a line each."""
     with Path(path).open(newline="") as file:
         for row in csv.DictReader(file):
-            yield pairs(label, {key: value for key, value in row.items() if value != ""})
-
-
-def pairs(label: str, figures: Mapping[str, Any]) -> str:
-    """`label key:value key:value`."""
-    return " ".join([label, *(f"{key}:{value}".replace(" ", "") for key, value in figures.items())])
-
-
-def provenance(record: Mapping[str, Any]) -> str:
-    """Where and when a record was made."""
-    return pairs("", {key: record[key] for key in ("commit", "host", "slurm_job_id", "written_at")}).strip()
+            yield lines.pairs(label, row)

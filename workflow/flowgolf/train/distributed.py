@@ -25,9 +25,13 @@ def exchange() -> Iterator[None]:
 class Ranks:
     """This process's place among `count` equal ones; a process alone exchanges nothing."""
 
-    def __init__(self, rank: int = 0, count: int = 1) -> None:
-        """With `count` > 1 the default process group of torch.distributed must exist."""
+    def __init__(self, rank: int = 0, count: int = 1, local_rank: int | None = None) -> None:
+        """With `count` > 1 the default process group of torch.distributed must exist.
+
+        `local_rank` is the place among the processes of this machine, where not all are here: that of its GPU.
+        """
         self.rank, self.count = rank, count
+        self.local_rank = rank if local_rank is None else local_rank
 
     @property
     def first(self) -> bool:

@@ -1,7 +1,8 @@
 """Rule train: one variant under one seed, resumable at any moment (docs/spec/training.md)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from flowgolf.model.settings import ModelSettings
 from flowgolf.train import rank
@@ -23,11 +24,13 @@ def train(
     record_path: str | Path,
     state_dir: str | Path,
     command: Sequence[str] = rank.COMMAND,
+    told: Callable[[dict[str, Any]], None] | None = None,
 ) -> None:
     """Train one model and leave its averaged weights, its curve and its record.
 
     Goes on from `state_dir` when an earlier process was stopped there; with `settings.devices` above 1 the steps are
-    shared by as many processes, each started by `command`. Raises ValueError for data that does not fit the settings,
+    shared by as many processes, each started by `command`. `told` is given each row of the curve, where one process
+    trains; what `command` starts has to tell them by itself. Raises ValueError for data that does not fit the settings,
     FloatingPointError for a loss that is not finite, MemoryError, OSError for a full disk, ChildProcessError for a
     process that died, and InterruptedError when asked to stop.
     """
@@ -43,6 +46,6 @@ def train(
         state_dir=str(state_dir),
     )
     if settings.devices == 1:
-        run_process(run, Ranks())
+        run_process(run, Ranks(), told=told)
     else:
         launch(run, command)

@@ -3,6 +3,7 @@
 import math
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,8 +34,10 @@ COLUMNS = [
 COMPILE_WARMUP_STEPS = 20  # docs/spec/training.md, T12
 
 
-def run_process(run: TrainingRun, ranks: Ranks, stop_file: Path | None = None) -> None:
-    """Train as one of `ranks`; only the first prints and writes.
+def run_process(
+    run: TrainingRun, ranks: Ranks, stop_file: Path | None = None, told: Callable[[dict[str, Any]], None] | None = None
+) -> None:
+    """Train as one of `ranks`; only the first prints and writes, and gives each row of the curve to `told`.
 
     A signal to any process that shares `stop_file` stops all of them after the same step, or in a validation.
     """
@@ -47,7 +50,7 @@ def run_process(run: TrainingRun, ranks: Ranks, stop_file: Path | None = None) -
         trainer.warm_up(COMPILE_WARMUP_STEPS)
     trainer.sessions.append(session(trainer))
     with stop_requests(stop_file) as stop:
-        run_steps(trainer, folder, stop, Path(run.curve_path).parent / "tensorboard")
+        run_steps(trainer, folder, stop, Path(run.curve_path).parent / "tensorboard", told)
         leave_results(run, trainer, stop)
     if ranks.first:
         folder.remove()
@@ -83,11 +86,17 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def run_steps(trainer: Trainer, folder: StateFolder, stop: StopRequest, event_folder: Path) -> None:
+def run_steps(
+    trainer: Trainer,
+    folder: StateFolder,
+    stop: StopRequest,
+    event_folder: Path,
+    told: Callable[[dict[str, Any]], None] | None,
+) -> None:
     """Take the steps that are left, saving now and then and at the end; InterruptedError once asked to stop."""
     settings, ranks = trainer.settings, trainer.ranks
     with ExitStack() as stack:
-        recorder = stack.enter_context(Recorder(trainer, folder.folder, event_folder)) if ranks.first else None
+        recorder = stack.enter_context(Recorder(trainer, folder.folder, event_folder, told)) if ranks.first else None
         if not trainer.rows:
             trainer.rows.append({"step": 0, "tokens": 0, "seconds": 0.0})
         asked = validate_if_due(trainer, stop)
@@ -131,13 +140,20 @@ def validate_if_due(trainer: Trainer, stop: StopRequest) -> int:
 class Recorder:
     """Keeps the curve of a run: its rows, the progress line and file, TensorBoard's event files if asked for."""
 
-    def __init__(self, trainer: Trainer, state_folder: Path, event_folder: Path) -> None:
-        """The progress file goes to `state_folder`, event files to `event_folder`."""
+    def __init__(
+        self,
+        trainer: Trainer,
+        state_folder: Path,
+        event_folder: Path,
+        told: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:
+        """The progress file goes to `state_folder`, event files to `event_folder`, each row also to `told`."""
+        self.told = told
         self.trainer, self.state_folder, self.event_folder = trainer, state_folder, event_folder
         self.progress = Progress(trainer.label, trainer.settings.steps, "steps")
         self.bpb = math.nan
         self.written = len(trainer.rows)
-        """Rows of the curve that are in the event files already."""
+        """Rows of the curve that have been told already."""
 
     def __enter__(self) -> "Recorder":
         """Open the event files."""
@@ -152,10 +168,12 @@ class Recorder:
             self.events.close()
 
     def report(self) -> None:
-        """Write what is known by now: event files, the progress line, and the same figures as a file for others."""
+        """Tell what is known by now: rows of the curve, the progress line, and the same figures as a file."""
         rows = self.trainer.rows[: len(self.trainer.rows) - len(self.trainer.pending)]
         for row in rows[self.written :]:
             self.bpb = row.get("val_bpb", self.bpb)
+            if self.told:
+                self.told({key: row.get(key) for key in COLUMNS})
             if self.events:
                 self.events.write(row)
         self.written = len(rows)

@@ -42,7 +42,7 @@ class Trainer:
         """Build the model and its optimisers; the weights and the draws follow from `seed` alone."""
         torch.set_num_threads(settings.threads)
         self.ranks = ranks or Ranks()
-        self.device = torch.device("cuda", self.ranks.rank) if torch.cuda.is_available() else torch.device("cpu")
+        self.device = torch.device("cuda", self.ranks.local_rank) if torch.cuda.is_available() else torch.device("cpu")
         if self.on_gpu:
             torch.cuda.set_device(self.device)
         self.settings, self.label, self.seed, self.data = settings, label, seed, data
