@@ -1,7 +1,7 @@
 """An ablation study of a small language model: text -> runs -> artifacts -> scores -> tables and report.
 
 configuration: config/config.yaml (the quick study), or any other study with --configfile FILE
-targets:       all (default), tables, figures, page, result_page, submission, audit,
+targets:       all (default), every_result, tables, figures, page, result_page, submission, audit,
                status (also beside a running workflow), estimate
 """
 

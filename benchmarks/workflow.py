@@ -10,6 +10,7 @@ the clock, CPU seconds and peak memory. Meant to hold on one idle core: 1,000 ru
 """
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import yaml
 
+from flowgolf.data.record import PARTS
 from flowgolf.study.study import Study
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -72,7 +74,7 @@ def pretend_finished(folder: Path) -> None:
     for row in rows[1:]:
         output = folder / row[0]
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text("{}")
+        output.write_text(json.dumps({part: {"shards": []} for part in PARTS}))  # data.json is looked into
     snakemake(folder, "--touch", "--cores", "1")
 
 

@@ -17,6 +17,7 @@ from flowgolf.study import memory, time_limits
 
 localrules:
     all,
+    every_result,
     manifest,
     match_plan,
     merge_sliding,
@@ -85,23 +86,29 @@ def restarts(job):
 SnakemakeJob.restart_times = property(restarts)
 
 
+def partition_of(job):
+    """The partition that the plugin submits such a job to: the profile's, or one that it chooses from a file of them."""
+    words = shlex.split(workflow.scheduler._executor.get_partition_arg(job))
+    return words[1] if words else ""
+
+
 def sbatch_line(job):
     """The command line with which the plugin submits such a job, up to its work."""
     from snakemake_executor_plugin_slurm.submit_string import get_submit_command
     from snakemake_executor_plugin_slurm.utils import set_gres_string
 
-    account, partition = (job.resources.get(key, "") for key in ("slurm_account", "slurm_partition"))
+    account, partition = job.resources.get("slurm_account", ""), partition_of(job)
     params = {
         "run_uuid": "flowgolf",
         "slurm_logfile": f".snakemake/slurm_logs/rule_{job.rule.name}/%j.log",
         "comment_str": f"rule_{job.rule.name}",
         "account": f"-A {shlex.quote(str(account))}" if account else "",
-        "partition": f"-p {shlex.quote(str(partition))}" if partition else "",
+        "partition": f"-p {shlex.quote(partition)}" if partition else "",
         "workdir": workflow.workdir_init,
     }
-    return " ".join(
-        f"{get_submit_command(job, params, workflow.executor_settings)}{set_gres_string(job)}".split()
-    )
+    excluded = workflow.scheduler._executor._failed_nodes
+    line = get_submit_command(job, params, workflow.executor_settings, failed_nodes=excluded)
+    return " ".join(f"{line}{set_gres_string(job)}".split())
 
 
 def job_name():
@@ -115,6 +122,15 @@ def job_name():
     return executor.run_uuid
 
 
+def planned():
+    """What the jobs of this launch may say that they run: labels of results, and fingerprints of what makes the data.
+
+    A node plans its job anew when that starts, with the code that lies there then.
+    """
+    results = {expected.label(stage, run.variant) for stage in STAGES for run in study.stage_runs(stage)}
+    return sorted(results | {code("tokenizer"), code("tokens")})
+
+
 def ask_cluster():
     """Before the first job: would SLURM take it, and is anything left in the queue?"""
     if workflow.executor_plugin.name != "slurm":
@@ -122,7 +138,7 @@ def ask_cluster():
     requests = dict.fromkeys(
         cluster_site.Request(
             name=job.rule.name,
-            partition=str(job.resources.get("slurm_partition", "")),
+            partition=partition_of(job),
             account=str(job.resources.get("slurm_account", "")),
             minutes=job.resources.get("runtime"),
             sbatch=sbatch_line(job),
@@ -142,7 +158,7 @@ def ask_cluster():
     except ValueError as error:
         raise WorkflowError(str(error)) from None
     launches.cancel_left_behind(Path.cwd())
-    launches.announce(Path.cwd(), job_name(), MAIN_JOB)
+    launches.announce(Path.cwd(), job_name(), MAIN_JOB, planned())
 
 
 onstart:

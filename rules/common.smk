@@ -7,7 +7,6 @@ out: study, layout, expected, RESULTS, RUN, code(), left_by(), asked_of(), resul
 """
 
 import gc
-import inspect
 import json
 from difflib import get_close_matches
 from functools import cache
@@ -16,9 +15,11 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
+from snakemake.settings.types import SharedFSUsage
 
 from flowgolf import ideas, provenance
 from flowgolf.model.declared import PartFileError
+from flowgolf.running.planning import ask_less, one_of, quick
 from flowgolf.running.words import Words
 from flowgolf.study.errors import ConfigError, read_yaml
 from flowgolf.study.extends import whole
@@ -26,10 +27,13 @@ from flowgolf.study.ownership import claim, foreign_library, foreign_results
 
 CHECKOUT = Path(workflow.current_basedir).parent  # also where another Snakefile uses this one as a module
 # Snakemake keeps nearly all the objects that it makes: looking for garbage among them as often as usual finds nothing
-gc.set_threshold(50_000, 20, 50)
+gc.freeze()
+gc.set_threshold(500_000, 50, 100)
+ask_less()
 CACHE = config.pop("cache", None)  # of this machine, not of the study: --config cache=FOLDER, or a profile
 words = Words(lambda target: nearest_target(target))
 logger.addFilter(words)
+SHARED = SharedFSUsage.INPUT_OUTPUT in workflow.storage_settings.shared_fs_usage
 SHOW_SBATCH = config.pop("sbatch", None) == "show"
 
 
@@ -76,22 +80,22 @@ told(check_files, study)
 RUN = f"{RESULTS}/runs/{{variant}}/seed{{seed}}"
 
 
-def quick(function):
-    """The function with its signature written down: Snakemake asks for it several times a job, and Python works it out
-    anew each time, in a sixth of the time that a study of 1,000 runs is planned in.
-    """
-    function.__signature__ = inspect.signature(function)
-    return function
-
-
-def one_of(names):
-    """Pattern that matches these names and nothing else."""
-    return "|".join(re.escape(str(name)) for name in names) or "(?!)"
-
-
 wildcard_constraints:
     variant=one_of(study.variants),
     seed=one_of(sorted({run.seed for run in study.runs})),
+
+
+if not SHARED:
+    told(study.check_storage)
+
+
+def beside_the_data():
+    """What data.json names, as inputs of a job that reads it, where files travel one by one to where a job runs.
+
+    On a shared file system it lies there anyway, and data.json has its digests: thousands of jobs need not list it.
+    """
+    travelling = {"shards": ancient(layout.shards), "tokenizer": rules.tokenizer.output.model}
+    return {} if SHARED else travelling
 
 
 def code(name):
@@ -128,24 +132,41 @@ def asked_of(stage):
     """The parameters of a rule that makes a stage's result.
 
     Only `identity` is compared between launches: Snakemake never reruns a job for a parameter whose function takes
-    `input`, and that is why the others do.
+    `input`, and that is why the others do. They are few, since Snakemake looks at each of them for each job.
     """
     asked = {
         "identity": lambda wildcards: expected.label(stage, wildcards.variant),
-        "identified": lambda wildcards, input: json.dumps(expected.identity(stage, wildcards.variant)),
-        "settings": lambda wildcards, input: json.dumps(expected.settings(stage, wildcards.variant)),
-        "modules": lambda wildcards, input: expected.modules(stage, wildcards.variant),
-        "script": lambda wildcards, input: expected.script(stage, wildcards.variant).stem,
-        "equal_versions": lambda wildcards, input: json.dumps(study.settings.equal_versions),
-        "stage": lambda wildcards, input: stage,
-        "extra": lambda wildcards, input: json.dumps(layout.kept_nats(stage, **dict(wildcards.items()))),
-        "cache": lambda wildcards, input: CACHE,
         "failure": lambda wildcards, input: layout.failure(stage, Run(wildcards.variant, wildcards.seed)),
-        "state": lambda wildcards, input: layout.state(
-            stage, Run(wildcards.variant, wildcards.seed), expected.label(stage, wildcards.variant)
+        "asked": lambda wildcards, input: json.dumps(
+            {
+                **asked_of_every_seed(stage, wildcards.variant),
+                **asked_of_one(stage, **dict(wildcards.items())),
+            }
         ),
     }
     return {name: quick(function) for name, function in asked.items()}
+
+
+@cache
+def asked_of_every_seed(stage, variant):
+    """What a stage of a variant is asked for under any seed, as JSON values; see `running/stage.py`."""
+    return {
+        "stage": stage,
+        "identified": expected.identity(stage, variant),
+        "settings": expected.settings(stage, variant),
+        "modules": expected.modules(stage, variant),
+        "script": expected.script(stage, variant).stem,
+        "equal_versions": study.settings.equal_versions,
+        "cache": CACHE,
+    }
+
+
+def asked_of_one(stage, variant, seed, part=None):
+    """What a job of a stage is asked for besides: where its state is kept, and what it leaves beyond its outputs."""
+    return {
+        "extra": layout.kept_nats(stage, variant, seed, part),
+        "state": layout.state(stage, Run(variant, seed), expected.label(stage, variant)),
+    }
 
 
 def result(stage, output):
@@ -175,6 +196,16 @@ def every_result(wildcards):
     takes it and leaves one file that the others read, because it looks for the maker of each file once a rule.
     """
     return layout.origins()
+
+
+def results_in_one_folder(wildcards):
+    """The same for what reads the records beside them, which do not travel."""
+    if not SHARED:
+        raise WorkflowError(
+            "tables and the report read all results in one folder: make the target `every_result`, copy results/ out of "
+            "the storage to here, and run the same without a storage provider"
+        )
+    return every_result(wildcards)
 
 
 def submitted_folders(wildcards):

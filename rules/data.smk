@@ -59,6 +59,7 @@ rule tokens:
         source=SOURCE,
         hub=FROM_HUB,
     output:
+        **({} if SHARED else {"shards": directory(layout.shards)}),  # data.json says what lies there
         data=layout.data,
     log:
         f"{RESULTS}/logs/tokens.log",
@@ -66,7 +67,7 @@ rule tokens:
     params:
         settings=DATA_SETTINGS,
         code=code("tokens"),
-        shards=f"{RESULTS}/data/shards",
+        shards=lambda wildcards, output: Path(output.data).with_name("shards"),
         state=f"{RESULTS}/state/tokens",
         failure=f"{RESULTS}/failed/tokens.json",
     message:

@@ -17,6 +17,7 @@ SHARDED = {
 
 rule sliding:
     input:
+        **beside_the_data(),
         artifact=result("export", "artifact"),
         data=rules.tokens.output.data,
     output:
@@ -32,7 +33,6 @@ rule sliding:
         runtime=minutes(time_limits.sliding_minutes),
     params:
         **asked_of("sliding"),
-        shards=lambda wildcards, input: 1,
     message:
         "sliding-window score of {wildcards.variant} seed {wildcards.seed}"
     script:
@@ -41,6 +41,7 @@ rule sliding:
 
 rule sliding_part:
     input:
+        **beside_the_data(),
         artifact=result("export", "artifact"),
         data=rules.tokens.output.data,
     output:
@@ -67,6 +68,7 @@ rule sliding_part:
 
 rule merge_sliding:
     input:
+        **beside_the_data(),
         records=of_every_part("record"),
         checks=of_every_part("checks"),
         made_from=of_every_part("made_from"),
@@ -88,6 +90,7 @@ rule merge_sliding:
 
 rule legal_ttt:
     input:
+        **beside_the_data(),
         artifact=result("export", "artifact"),
         data=rules.tokens.output.data,
     output:

@@ -32,6 +32,7 @@ rule export:
 
 rule calibrated_export:
     input:
+        **beside_the_data(),
         model=result("train", "model"),
         data=rules.tokens.output.data,
         plan=lambda wildcards: layout.matched_plan if wildcards.variant in MATCHED else [],

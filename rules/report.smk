@@ -17,9 +17,16 @@ MANIFEST = json.dumps(manifest(layout, expected.label), sort_keys=True)
 PUBLISHED = CHECKOUT / "resources" / "published"
 
 
+rule every_result:
+    input:
+        every_result,
+    message:
+        f"every result of the study, without tables: {RESULTS}/runs"
+
+
 rule manifest:
     input:
-        origins=every_result,
+        origins=results_in_one_folder,
     output:
         manifest=f"{RESULTS}/runs.json",
         study=f"{RESULTS}/study.yaml",
@@ -113,18 +120,18 @@ rule report:
     input:
         rules.page.output.page,
         rules.tables.output,
+        study=rules.manifest.output.study,  # with what the command line overrides, unlike the files that it names
     output:
         page=f"{RESULTS}/snakemake_report.html",
     log:
         f"{RESULTS}/logs/report.log",
     params:
-        # another path for one study changes nothing: a params function that takes `input` never reruns a job
-        configfiles=lambda wildcards, input: [str(path) for path in workflow.configfiles],
+        # another path changes nothing: a params function that takes `input` never reruns a job
         snakefile=lambda wildcards, input: workflow.main_snakefile,
     message:
         "Snakemake's report"
     shell:
-        "snakemake --snakefile {params.snakefile:q} --nolock --quiet all --configfile {params.configfiles:q}"
+        "snakemake --snakefile {params.snakefile:q} --nolock --quiet all --configfile {input.study:q}"
         " --report {output.page:q} -- tables page 2> {log:q}"
 
 

@@ -10,6 +10,7 @@ out: results/<study>/runs/<variant>/seed<seed>/train/model.safetensors   average
 
 rule train:
     input:
+        **beside_the_data(),
         data=rules.tokens.output.data,
     output:
         **left_by("train"),
@@ -32,6 +33,7 @@ rule train:
 
 rule import_checkpoint:
     input:
+        **beside_the_data(),
         data=rules.tokens.output.data,
         checkpoint=lambda wildcards: study.settings.imports[wildcards.variant].checkpoint,
     output:

@@ -14,7 +14,9 @@ import yaml
 from cluster.private_slurm import NEEDED
 from repository import ROOT
 
-PROGRAMS = {"browser": ("chromium", "chromedriver"), "cluster": NEEDED}
+PROGRAMS = {
+    "browser": ("chromium", "chromedriver"), "cluster": NEEDED, "workflow/test_storage.py": ("rsync",)
+}  # fmt: skip
 MISSING = {folder: [name for name in names if shutil.which(name) is None] for folder, names in PROGRAMS.items()}
 if os.geteuid() != 0:
     MISSING["cluster"].append("root")

@@ -1,5 +1,6 @@
 """A clone of the project on the private SLURM, with the tiny study as its default one."""
 
+import re
 import subprocess
 from copy import deepcopy
 from pathlib import Path
@@ -15,6 +16,7 @@ LONG_STEPS = 50
 STEP_SECONDS = 0.25
 BASE_MB = 1500
 HUNGRY_BYTES = 1_200_000_000  # with all else more than the first attempt's memory, and less than the second's
+CROWD = {"preempted": 80, "interrupted": 90, "beside": 55, "edited": 9}
 LONG = {"moved": 60, "cancelled": 100, "late": 240, "orphan": 360}  # steps of the trainings that faults meet
 
 
@@ -45,6 +47,20 @@ class ClusterClone(Clone):
         text = path.read_text()
         assert text.count(old) == 1, f"{name} no longer says {old!r} once"
         path.write_text(text.replace(old, new))
+
+    def uncomment(self, lines: dict[str, str]) -> str:
+        """Take away the `# ` of keys of the profile, with another value if one is given; returns what it was."""
+        path = self.folder / "profiles" / "slurm" / "config.yaml"
+        before = text = path.read_text()
+        for key, value in lines.items():
+            ((line, start, usual),) = re.findall(rf"(# ({key}: )(\S+))", text)
+            text = text.replace(line, f"{start}{value or usual}")
+        path.write_text(text)
+        return before
+
+    def write_profile(self, text: str) -> None:
+        """Put back what `uncomment` has returned."""
+        (self.folder / "profiles" / "slurm" / "config.yaml").write_text(text)
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Replace the study that is run when no other is named."""
@@ -113,6 +129,11 @@ class Running:
         subprocess.run(["kill", "-KILL", str(child_of(self.process.pid))], check=True)
         self.process.wait(timeout=30)
 
+    def interrupt(self, seconds: float) -> str:
+        """Ctrl-C for Snakemake itself; everything that it said until it ended."""
+        subprocess.run(["kill", "-INT", str(child_of(self.process.pid))], check=True)
+        return self.wait(seconds)
+
     def wait(self, seconds: float) -> str:
         """Everything that it said, once it has ended."""
         self.process.wait(timeout=seconds)
@@ -140,4 +161,12 @@ def study_to_disturb(config: dict[str, Any]) -> dict[str, Any]:
         config["variants"][name] = {"train": {"steps": steps, "val_every": 1000}}
     config["variants"]["hungry"] = {"train": {"steps": 6, "weight_decay": 0.05}}
     config["variants"]["broken"] = {"train": {"embedding_lr": 1.0e30}}
+    return config
+
+
+def study_of_a_crowd(config: dict[str, Any]) -> dict[str, Any]:
+    """The study with the trainings that meet their fate beside another study."""
+    config = study(config)
+    for name, steps in CROWD.items():
+        config["variants"][name] = {"train": {"steps": steps, "val_every": 1000}}
     return config

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from cluster.cluster_clone import ClusterClone, study
+from cluster.crowd_story import CrowdStory
 from cluster.fault_story import FaultStory
 from cluster.private_slurm import PrivateSlurm, SlurmJob
 
@@ -62,6 +63,15 @@ def second(finished, new_clone):
 
 
 @pytest.fixture(scope="session")
-def story(finished, second):
+def crowd(second):
+    """What becomes of the second clone's study meanwhile; it has happened where `story` has."""
+    clone, running = second
+    said = running.wait(seconds=300)
+    assert running.process.returncode == 0, said
+    return CrowdStory(clone)
+
+
+@pytest.fixture(scope="session")
+def story(finished, crowd):
     """What becomes of the first clone's study when everything happens to it."""
-    return FaultStory(finished.clone)
+    return FaultStory(finished.clone, crowd)

@@ -6,6 +6,7 @@ import subprocess
 import yaml
 
 from cluster.cluster_clone import ClusterClone, Running, study_to_disturb
+from cluster.crowd_story import CrowdStory
 from cluster.private_slurm import SlurmJob, wait_for
 
 SETTINGS_OF_THE_SHELL = {"OMP_NUM_THREADS": "7", "TORCH_LOGS": "+inductor"}
@@ -14,8 +15,9 @@ SETTINGS_OF_THE_SHELL = {"OMP_NUM_THREADS": "7", "TORCH_LOGS": "+inductor"}
 class FaultStory:
     """Happens on construction; what the tests look at stays in the attributes."""
 
-    def __init__(self, clone: ClusterClone) -> None:
-        """`clone` has finished its study, and gets one with more runs."""
+    def __init__(self, clone: ClusterClone, crowd: CrowdStory) -> None:
+        """`clone` has finished its study, and gets one with more runs; `crowd` happens while they run."""
+        self.crowd = crowd
         self.clone, self.slurm = clone, clone.slurm
         self.jobs_before, self.tokenizers = len(clone.jobs()), len(clone.jobs("rule_tokenizer"))
         clone.write_config(study_to_disturb(clone.config))
@@ -42,6 +44,8 @@ class FaultStory:
         self.node = self.clone.job("train", "moved").node
         self.slurm.run("scontrol", "update", f"NodeName={self.node}", "State=DOWN", "Reason=test")
         wait_for(lambda: self.clone.job("train", "moved").state == "PENDING", 60)
+        moved = str(self.clone.job("train", "moved").identifier)
+        self.slurm.run("scontrol", "hold", moved)  # it would soon run elsewhere, on a slow machine before the status
         target = ["--nolock", "--quiet", "rules", "progress", "host", "reason", "--", "status"]
         shown = subprocess.run(
             self.clone.command(*target), env=self.clone.environment(),
@@ -51,6 +55,7 @@ class FaultStory:
         wait_for(lambda: self.clone.jobs("rule_tokenizer")[self.tokenizers :], 60)
         self.waited_beside_others = self.clone.job("train", "left").state == "PENDING"
         self.slurm.run("scontrol", "update", f"NodeName={self.node}", "State=RESUME")
+        self.slurm.run("scontrol", "release", moved)
 
     def start_another_study(self) -> Running:
         """A second Snakemake of this folder, which submits a job of its own."""
@@ -77,9 +82,13 @@ class FaultStory:
         evaluated = [str(swept / f"{stage}/{stage}.json") for stage in ("sliding", "legal_ttt")]
         trained = clone.trained("moved", "orphan", "cancelled", "late", "hungry", "broken")
         running = clone.start("restarted", *trained, *evaluated, "--restart-times", "1")
+        self.crowd.begin()
         wait_for(lambda: clone.state("cancelled") and clone.state("late"), 120)
-        self.slurm.run("scancel", str(clone.job("train", "cancelled").identifier))
         self.slurm.run("scontrol", "update", f"JobId={clone.job('train', 'late').identifier}", "TimeLimit=1")
+        self.slurm.run("scancel", str(clone.job("train", "cancelled").identifier))
+        self.crowd.preempt()
+        self.crowd.interrupt()
+        self.crowd.edit()
         self.said = running.wait(seconds=300)
         self.said_beside = self.beside.wait(seconds=120)
         self.jobs = clone.jobs()[self.jobs_before :]

@@ -13,7 +13,7 @@ from typing import Any
 
 ETC = Path(__file__).with_name("etc")
 NEEDED = ("slurmctld", "slurmd", "sbatch", "srun", "munged", "nsenter", "unshare")
-NODES = ("c1", "g1", "g2")
+NODES = ("c1", "g1", "g2", "g3")
 START_SECONDS = 30
 
 
@@ -83,7 +83,7 @@ class PrivateSlurm:
 
     def jobs(self) -> list[SlurmJob]:
         """All jobs so far, the oldest first."""
-        lines = self.run("squeue", "--noheader", "--states=all", "--sort=i", "--format=%i|%T|%r|%N|%k|%Z").splitlines()
+        lines = self.run("squeue", "--noheader", "--states=all", "--sort=i", "--format=%A|%T|%r|%N|%k|%Z").splitlines()
         return [SlurmJob(int(number), *rest) for number, *rest in (line.split("|") for line in lines)]
 
     def stop(self) -> None:

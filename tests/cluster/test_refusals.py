@@ -64,3 +64,39 @@ def test_the_sbatch_lines_are_shown_on_request(finished):
     varying = ("--job-name", "--output", "--comment")
     options = [word for before, word in zip(shown, shown[1:], strict=False) if before not in varying]
     assert set(options) <= set(used)
+
+
+def shown(clone, profile, *arguments):
+    """The sbatch lines that a changed profile comes to, by rule."""
+    usual = (clone.folder / PROFILE).read_text()
+    try:
+        clone.write_profile(profile)
+        done = clone.snakemake(*arguments, "--config", "sbatch=show")
+    finally:
+        clone.write_profile(usual)
+    assert "nothing is submitted" in done.stderr, done.stderr
+    return {re.search(r"--comment rule_(\w+)", line)[1]: line for line in done.stdout.splitlines() if "sbatch " in line}
+
+
+def test_commented_lines_of_the_profile_reach_sbatch(finished):
+    clone = finished.clone
+    lines = {"slurm_account": "physics", "gpu_model": "", "constraint": "a100", "qos": "long", "slurm-requeue": "",
+             "slurm-exclude-failed-nodes": "", "slurm-array-jobs": ""}  # fmt: skip
+    usual = clone.uncomment(lines)
+    edited = (clone.folder / PROFILE).read_text()
+    clone.write_profile(usual)
+    train = shown(clone, edited, *TRAIN)["train"]
+    for option in (" -A physics ", " -p gpu ", " -C a100 ", " --qos=long ", " --requeue ", " --gpus=a100:1"):
+        assert option in f"{train} "
+    assert " --exclude=badnode1,badnode2 " in train or " --exclude=badnode2,badnode1 " in train
+
+
+def test_partitions_follow_from_what_jobs_need(finished):
+    clone = finished.clone
+    usual = clone.uncomment({"slurm-partition-config": ""})
+    edited = re.sub(r"^ *slurm_partition: .*\n", "", (clone.folder / PROFILE).read_text(), flags=re.MULTILINE)
+    clone.write_profile(usual)
+    edited = edited.replace("train: &gpu\n", "train: &gpu\n    gpu: 1\n")
+    lines = shown(clone, edited, "results/tiny/runs/nfm/seed1/sliding/made_from.json", "--forceall")
+    partitions = {rule: line.partition(" -p ")[2].split()[0] for rule, line in lines.items()}
+    assert partitions == {"tokenizer": "cpu", "tokens": "cpu", "train": "gpu", "export": "cpu", "sliding": "gpu"}

@@ -29,6 +29,7 @@ def test_a_job_gets_what_its_stage_needs(finished, slurm):
     for comment, job in shown.items():
         on_gpu = comment in on_gpus
         assert job["Partition"] == ("gpu" if on_gpu else "cpu"), comment
+        assert job["NumNodes"] == "1", comment
         assert job["TimeLimit"] == ("00:30:00" if on_gpu else "01:00:00"), comment
     one, two = shown["rule_train_wildcards_nfm_1"], shown["rule_train_wildcards_pair_1"]
     assert (one["NumCPUs"], one["MinMemoryNode"], one["TresPerJob"]) == ("1", "1508M", "gres:gpu:1")

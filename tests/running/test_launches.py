@@ -7,7 +7,7 @@ import pytest
 
 from flowgolf.files import read_json, write_json
 from flowgolf.running import launches
-from flowgolf.running.launches import FOLDER, announce, cancel_left_behind, ended, started
+from flowgolf.running.launches import FOLDER, LAUNCH, announce, cancel_left_behind, ended, started
 
 NAME = "quick_1"
 
@@ -22,7 +22,9 @@ def queue(stand_in, tmp_path):
 
 def word(folder, **changes):
     """Leave word of a launch, with some of it changed."""
-    announce(folder, NAME, None)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv(LAUNCH, "")
+        announce(folder, NAME, None, [])
     path = folder / FOLDER / f"{NAME}.json"
     write_json(path, {**read_json(path), **changes})
     return path

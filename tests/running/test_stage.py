@@ -10,6 +10,7 @@ import pytest
 
 from flowgolf import provenance
 from flowgolf.files import read_json, write_json
+from flowgolf.running.launches import LAUNCH, announce
 from flowgolf.running.stage import device_kind, stage
 from flowgolf.study.runtime import runtime
 
@@ -36,9 +37,9 @@ def job_of(variant="nfm", seed=1, settings=SETTINGS, cache=None, extra=None):
     Path(run).mkdir(parents=True, exist_ok=True)
     code = provenance.fingerprint(provenance.WORKFLOW / "scripts" / f"{SCRIPT}.py")
     params = Named(
-        stage="train", script=SCRIPT, modules=(), identified=json.dumps(settings), settings=json.dumps(settings),
-        identity=provenance.label(settings, code, runtime({})), equal_versions="{}", cache=cache,
-        extra=json.dumps(extra or {}),
+        asked=json.dumps({"stage": "train", "script": SCRIPT, "modules": [], "identified": settings,
+                          "settings": settings, "equal_versions": {}, "cache": cache, "extra": extra or {}}),
+        identity=provenance.label(settings, code, runtime({})),
         failure=f"failed/train/{variant}/seed{seed}.json",
     )  # fmt: skip
     return SimpleNamespace(
@@ -55,7 +56,7 @@ def run(job, content="weights"):
         with stage(job) as running:
             ran = True
             assert (running.variant, running.seed) == (job.wildcards.variant, int(job.wildcards.seed))
-            for name, path in {**job.output, **json.loads(job.params.extra)}.items():
+            for name, path in {**job.output, **json.loads(job.params.asked)["extra"]}.items():
                 if name != "made_from":
                     text = json.dumps({"variant": running.variant}) if name == "record" else content
                     Path(path).write_text(text)
@@ -183,6 +184,28 @@ def test_code_that_changed_since_the_launch_is_refused(folder, capsys):
     assert "has changed since this launch was planned, or this node has another" in told
     assert "(planned: settings 000000000000, code 000000000000, versions none; here: settings " in told
     assert "start Snakemake again, and leave the code alone while jobs wait" in told
+
+
+def test_on_a_node_the_launch_says_what_was_planned(folder, capsys, monkeypatch):
+    """Since a node plans its job anew, with the code that lies there then."""
+    monkeypatch.setenv(LAUNCH, "")
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    planned = job_of().params.identity
+    announce(folder, "tiny_1", None, [planned])
+    assert run(job_of())
+    announce(folder, "tiny_1", "7", [])  # the main process is that job itself, which has planned this one
+    assert run(job_of(seed=4))
+    before = planned.replace("code ", "code of-before-")
+    announce(folder, "tiny_1", None, [before, before.replace("settings ", "settings of-another-variant-")])
+    with pytest.raises(SystemExit), stage(job_of(seed=2)):
+        raise AssertionError("computed")
+    assert f"(planned: {before}; here: {planned})" in capsys.readouterr().err
+    announce(folder, "tiny_1", None, ["0123456789ab"])
+    tokens = job_of(seed=3)
+    tokens.params = Named(failure="failed/tokens.json", code="ba9876543210")
+    with pytest.raises(SystemExit), stage(tokens):
+        raise AssertionError("computed")
+    assert "(planned: 0123456789ab; here: ba9876543210)" in capsys.readouterr().err
 
 
 def test_a_rule_that_makes_no_result_always_runs(folder):

@@ -16,7 +16,11 @@ def done(monkeypatch):
     order = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "set_device", lambda device: order.append(("device", str(device))))
-    group = {"init_process_group": lambda backend, **given: order.append((backend, given))}
+    group = {
+        "init_process_group": lambda backend, **given: order.append((backend, given)),
+        "get_rank": lambda: 1,
+        "get_world_size": lambda: 2,
+    }
     monkeypatch.setattr(rank, "dist", SimpleNamespace(**group))
     monkeypatch.setenv("LOCAL_RANK", "1")
     for name in rank.NCCL:
@@ -25,7 +29,7 @@ def done(monkeypatch):
 
 
 def test_the_gpu_is_chosen_before_nccl_starts_and_nccl_is_told_it(done):
-    rank.join()
+    rank.joined()
     (first, device), (backend, given) = done
     assert (first, device, backend) == ("device", "cuda:1", "nccl")
     assert given == {"timeout": rank.EXCHANGE_TIMEOUT, "device_id": torch.device("cuda", 1)}
@@ -34,16 +38,16 @@ def test_the_gpu_is_chosen_before_nccl_starts_and_nccl_is_told_it(done):
 
 def test_errors_in_the_background_are_raised_unless_the_study_says_otherwise(done, monkeypatch):
     monkeypatch.setenv("TORCH_NCCL_ASYNC_ERROR_HANDLING", "3")
-    rank.join()
+    rank.joined()
     assert os.environ["TORCH_NCCL_ASYNC_ERROR_HANDLING"] == "3"
     assert int(os.environ.pop("TORCH_NCCL_HEARTBEAT_TIMEOUT_SEC")) == rank.EXCHANGE_TIMEOUT.total_seconds()
     monkeypatch.delenv("TORCH_NCCL_ASYNC_ERROR_HANDLING")
-    rank.join()
+    rank.joined()
     assert os.environ.pop("TORCH_NCCL_ASYNC_ERROR_HANDLING") == "1"
     os.environ.pop("TORCH_NCCL_HEARTBEAT_TIMEOUT_SEC")
 
 
 def test_without_a_gpu_it_is_gloo(done, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    rank.join()
+    rank.joined()
     assert done == [("gloo", {"timeout": rank.EXCHANGE_TIMEOUT})]

@@ -3,6 +3,7 @@
 That a path may hold spaces, parentheses and letters beyond ASCII is shown by all tests here: the clone's folder does.
 """
 
+import shutil
 import subprocess
 import sys
 
@@ -60,6 +61,17 @@ def test_snakemakes_own_report_from_another_folder(clone, elsewhere):
     snakemake(clone, elsewhere, target, *arguments, "--configfile", clone.folder / "study.yaml")
     assert "tiny" in report.read_text()
     assert clone.planned() == {}
+
+
+def test_snakemakes_own_report_is_that_of_a_study_named_on_the_command_line(clone):
+    copy = clone.results.with_name("other")
+    shutil.copytree(clone.results, copy)
+    for name in ("study.yaml", "snakemake_report.html"):
+        (copy / name).unlink()
+    snakemake(clone, clone.folder, "report", "--configfile", "study.yaml", "--config", "name=other")
+    text = (copy / "snakemake_report.html").read_text()
+    assert '"results/other/report.html"' in text
+    assert '"results/tiny/report.html"' not in text
 
 
 def test_a_module_of_another_snakefile(clone, elsewhere):

@@ -12,6 +12,6 @@ with stage(snakemake) as run:
         result_path=snakemake.output.record,
         curve_path=snakemake.output.curve,
         checks_path=snakemake.output.checks,
-        state_dir=snakemake.params.state,
+        state_dir=run.state,
         code=snakemake.params.identity,
     )

@@ -11,5 +11,5 @@ with stage(snakemake) as run:
         settings=SlidingSettings.model_validate(run.settings["sliding"]),
         result_path=snakemake.output.record,
         checks_path=snakemake.output.checks,
-        shard=(int(snakemake.wildcards.get("part", 0)), snakemake.params.shards),
+        shard=(int(snakemake.wildcards.get("part", 0)), snakemake.params.get("shards", 1)),
     )

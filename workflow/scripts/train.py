@@ -15,5 +15,5 @@ with stage(snakemake) as run:
         model_path=snakemake.output.model,
         curve_path=snakemake.output.curve,
         record_path=snakemake.output.record,
-        state_dir=snakemake.params.state,
+        state_dir=run.state,
     )

@@ -1,7 +1,11 @@
-"""Who submits jobs from a folder: a small file for each main process, so that jobs which nobody waits for are found."""
+"""Who submits jobs from a folder, and what they were planned to run: a small file for each main process.
+
+So jobs which nobody waits for are found, and a job that starts hours later notices that the code is another one.
+"""
 
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +13,26 @@ from flowgolf import files
 from flowgolf.running import slurm
 
 FOLDER = Path(".snakemake", "flowgolf", "launches")
+LAUNCH = "FLOWGOLF_LAUNCH"
+"""Variable of the environment of jobs: the name of the launch that has submitted them."""
 
 
-def announce(folder: Path, name: str, job: str | None) -> None:
+def announce(folder: Path, name: str, job: str | None, planned: Sequence[str]) -> None:
     """Leave word in `folder` that this process submits jobs called `name` there; `job` is its own SLURM job, if any.
 
-    The word stays: it is removed by a later launch, once this process has ended.
+    `planned` are the labels of their results and the fingerprints of their code. The word stays: it is removed by a
+    later launch, once this process has ended. Jobs inherit its name in their environment.
     """
-    record = {"name": name, "job": job, "machine": machine(), "pid": os.getpid(), "started": started(os.getpid())}
-    files.write_json(folder / FOLDER / f"{name}.json", record)
+    process = {"machine": machine(), "pid": os.getpid(), "started": started(os.getpid())}
+    files.write_json(folder / FOLDER / f"{name}.json", {"name": name, "job": job, **process, "planned": [*planned]})
+    os.environ[LAUNCH] = name  # a step of a job has the job's name no more in SLURM_JOB_NAME
+
+
+def planned_for_this_job(folder: Path) -> list[str] | None:
+    """What was planned by the launch that submitted this SLURM job; None outside of one, or where no word is left."""
+    name, job = os.environ.get(LAUNCH), os.environ.get("SLURM_JOB_ID")
+    launch = read(folder / FOLDER / f"{name}.json") if name and job else None
+    return launch["planned"] if launch and launch["job"] != job else None
 
 
 def cancel_left_behind(folder: Path) -> list[str]:

@@ -5,7 +5,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from flowgolf.data.record import input_digest
 from flowgolf.running import origin
 from flowgolf.running.gpus import leased, machine_gpus
 from flowgolf.running.job import job
+from flowgolf.running.launches import planned_for_this_job
 from flowgolf.running.lock import locked
 from flowgolf.running.origin import Origin
 from flowgolf.running.store import Store
@@ -36,6 +37,8 @@ class RunningStage:
     """0 where a rule has no seed."""
     settings: dict[str, Any]
     """Blocks of settings by name, as JSON values; empty where a rule has none."""
+    state: str
+    """Where the stage keeps what it goes on from; empty where a rule has no such place."""
 
 
 @contextmanager
@@ -43,32 +46,35 @@ def stage(snakemake: Any) -> Iterator[RunningStage]:
     """Surround the work of a rule.
 
     An error ends the process with one sentence, which is also left under the rule's parameter `failure`. A rule with
-    the parameter `identity` makes one result: nobody else makes it meanwhile, and where it exists (unchanged, under
-    another variant's name, in the store, made by a job that was waited for) the process ends here with exit code 0.
+    the parameters `identity` and `asked` (JSON) makes one result: nobody else makes it meanwhile, and where it exists
+    (unchanged, under another variant's name, in the store, made by a job that was waited for) the process ends here
+    with exit code 0.
     """
     params, wildcards = snakemake.params, snakemake.wildcards
+    asked: dict[str, Any] = json.loads(params.get("asked", "{}"))
     variant, seed, part = (wildcards.get(name) for name in ("variant", "seed", "part"))
-    name = params.get("stage", snakemake.rule)
+    name = asked.get("stage") or params.get("stage", snakemake.rule)
     words = [name, variant, seed and f"seed {seed}", part and f"part {part}"]
     label = " ".join(str(word) for word in words if word)
-    run = RunningStage(str(variant or ""), int(seed or 0), json.loads(params.get("settings", "{}")))
+    run = RunningStage(str(variant or ""), int(seed or 0), asked.get("settings", {}), asked.get("state", ""))
     facts = {"stage": name, "variant": run.variant, "seed": run.seed}
     gpus = int(snakemake.resources.get("gpu") or 0)
     with job(str(snakemake.log[0]), params.failure, label, facts), leased(gpus):
         if params.get("identity") is None:
+            refuse_changed_code(params.get("code"), params.get("code"))
             yield run
         else:
-            yield from once(snakemake, run, label)
+            yield from once(snakemake, asked, run, label)
 
 
-def once(snakemake: Any, run: RunningStage, label: str) -> Iterator[RunningStage]:
+def once(snakemake: Any, asked: Mapping[str, Any], run: RunningStage, label: str) -> Iterator[RunningStage]:
     """Compute one result under its lock, unless it is there; SystemExit with code 0 in that case."""
-    params, outputs = snakemake.params, {**dict(snakemake.output.items()), **json.loads(snakemake.params.extra)}
-    made_from = origin_of(snakemake, run)
-    refuse_changed_code(made_from, params.identity)
+    params, outputs = snakemake.params, {**dict(snakemake.output.items()), **asked["extra"]}
+    made_from, cache = origin_of(snakemake, asked, run), asked["cache"]
+    refuse_changed_code(made_from.label, params.identity)
     lock = Path(params.failure).with_suffix(f".{Path(outputs[MADE_FROM]).stem}.lock")
     with locked(lock, label, made_from.key) as made_by:
-        found = present(outputs, made_from.key, params.cache, run)
+        found = present(outputs, made_from.key, cache, run)
         if found:
             origin.rename(outputs, run.variant)
             origin.touch(outputs)
@@ -78,22 +84,22 @@ def once(snakemake: Any, run: RunningStage, label: str) -> Iterator[RunningStage
             Path(path).unlink(missing_ok=True)
         yield run
         made_from.write(outputs)
-        if params.cache is not None:
-            Store(params.cache).put(made_from.key, list(outputs.values()), label)
+        if cache is not None:
+            Store(cache).put(made_from.key, list(outputs.values()), label)
 
 
-def origin_of(snakemake: Any, run: RunningStage) -> Origin:
+def origin_of(snakemake: Any, asked: Mapping[str, Any], run: RunningStage) -> Origin:
     """What this job's result follows from, with its code and its inputs as they are now."""
-    params, given = snakemake.params, dict(snakemake.input.items())
-    script = provenance.WORKFLOW / "scripts" / f"{params.script}.py"
+    given = dict(snakemake.input.items())
+    script = provenance.WORKFLOW / "scripts" / f"{asked['script']}.py"
     return Origin(
-        stage=params.stage,
-        settings=json.loads(params.identified),
-        code=provenance.sources(script, params.modules),
+        stage=asked["stage"],
+        settings=asked["identified"],
+        code=provenance.sources(script, tuple(asked["modules"])),
         inputs={name: input_digest(name, given[name]) for name in CONTENT_INPUTS if given.get(name)},
-        seed=run.seed if STAGES[params.stage].seeded else None,
-        part=params.get("part"),
-        versions=runtime(json.loads(params.equal_versions)),
+        seed=run.seed if STAGES[asked["stage"]].seeded else None,
+        part=snakemake.params.get("part"),
+        versions=runtime(asked["equal_versions"]),
         device=device_kind(),
     )
 
@@ -115,14 +121,25 @@ def device_kind() -> str:
     return "cpu"
 
 
-def refuse_changed_code(made_from: Origin, planned: str) -> None:
-    """Refuse to compute with other code or libraries than the launch's, under whose name the result would stand."""
-    if made_from.label != planned:
-        raise ValueError(
-            "the code or a library has changed since this launch was planned, or this node has another "
-            f"(planned: {planned}; here: {made_from.label}): start Snakemake again, and leave the code alone while "
-            "jobs wait"
-        )
+def refuse_changed_code(here: str | None, planned: str | None) -> None:
+    """Refuse to compute with other code or libraries than the launch's, under whose name the result would stand.
+
+    `here` is what this process runs, `planned` what Snakemake has planned it with: on a node of a cluster when the job
+    started, so that there the launch's own word is asked, too.
+    """
+    launched = planned_for_this_job(Path())
+    if here == planned and (here is None or launched is None or here in launched):
+        return
+    raise ValueError(
+        "the code or a library has changed since this launch was planned, or this node has another "
+        f"(planned: {', '.join(nearest(here, launched or [str(planned)]))}; here: {here}): start Snakemake again, and "
+        "leave the code alone while jobs wait"
+    )
+
+
+def nearest(here: str | None, planned: Sequence[str]) -> Sequence[str]:
+    """Those of the planned labels that have the same settings; all of them where there are none."""
+    return [label for label in planned if label.partition(",")[0] == str(here).partition(",")[0]] or planned
 
 
 def present(outputs: Mapping[str, str], key: str, cache: str | None, run: RunningStage) -> str:

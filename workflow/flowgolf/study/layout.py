@@ -18,6 +18,7 @@ class Layout:
         self.study = study
         self.results = f"results/{study.settings.name}"
         self.data = f"{self.results}/data/data.json"
+        self.shards = f"{self.results}/data/shards"
         self.matched_plan = f"{self.results}/matched_plan.json"
 
     def pattern(self, stage: str, output: str) -> str:

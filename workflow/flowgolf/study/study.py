@@ -157,6 +157,16 @@ class Study:
                     key = f"base.evaluate.{stage}.keep_nats"
                     raise self._error(key, f"false for {arm}; the bootstrap on a result page needs true")
 
+    def check_storage(self) -> None:
+        """Refuse what no declared output holds, where only those leave the machine that a job runs on."""
+        needs = "needs a file system that all jobs share, which --shared-fs-usage says there is not"
+        if not isinstance(self.settings.data, TokenizedSource):
+            raise self._error("data.source", f"{self.settings.data.source} {needs}: shards stay where they are")
+        for name, run in self.variants.items():
+            for stage, settings in (("sliding", run.evaluate.sliding), ("legal_ttt", run.evaluate.legal_ttt)):
+                if settings.keep_nats:
+                    raise self._error(f"base.evaluate.{stage}.keep_nats", f"true for {name}; {needs}")
+
     def check_submitter(self) -> None:
         """Refuse to submit under the name that stands in the examples."""
         names = self.submitted and self.settings.submission

@@ -14,7 +14,6 @@ from flowgolf.report.results.collect import collect, data_failure, modified, sho
 from flowgolf.report.results.declared_runs import canonical
 from flowgolf.report.results.metrics import EVALUATIONS, METRICS, STAGE_OF, is_partial
 from flowgolf.report.tables.render import Column, Table, cell_text, markdown
-from flowgolf.report.tables.tables import print_main, tables
 from flowgolf.running.progress import clock
 from flowgolf.running.slurm import ClusterJob, cluster_jobs
 from flowgolf.study.current import outdated
@@ -58,6 +57,8 @@ def failures(manifest: Mapping[str, Any]) -> list[str]:
 
 def print_tables(manifest: Mapping[str, Any], folder: Path) -> None:
     """Write all tables and print the main ones; if the records break a rule, print that instead."""
+    from flowgolf.report.tables.tables import print_main, tables  # half a second of libraries, for figures alone
+
     write_json(folder / "runs.json", dict(manifest))
     try:
         tables(folder / "runs.json", folder / "tables")
@@ -103,8 +104,8 @@ def stage_state(run: Mapping[str, Any], stage: str, queue: Mapping[str, ClusterJ
     failure = Path(run["failed"][stage])
     reason = f"failed: {short(str(read_json(failure)['message']))}" if failure.exists() else ""
     states = [job_state(Path(job["log"]), queue.get(job["queue_name"]), reason, now) for job in run["jobs"][stage]]
-    found = (s for word in ("running", "queued", "failed") for s in states if s.startswith(word))
-    return next(found, f"outdated: {why}" if there else data_failure(run) or "pending")
+    found = next((s for word in ("running", "queued", "failed") for s in states if s.startswith(word)), "")
+    return found or (f"outdated: {why}" if there else data_failure(run) or "pending")
 
 
 def job_state(log: Path, job: ClusterJob | None, reason: str, now: float) -> str:
