@@ -8,6 +8,7 @@ import torch
 
 from flowgolf.model import registry
 from flowgolf.model import settings as model_settings
+from flowgolf.model.declared import PartFileError
 from flowgolf.model.gpt import GPT
 from flowgolf.model.parameters import NotFilledError
 from flowgolf.model.roles import PartRoleError
@@ -255,7 +256,7 @@ def test_a_settings_block_is_read_without_importing_the_file(add, tiny):
         settings(**{key: {"width": 9}})
     with pytest.raises(ValueError, match="my.width: 3 does not divide dim 512"):
         settings(**{key: {"width": 3}})
-    with pytest.raises(ModuleNotFoundError, match="there_is_no_such_module"):
+    with pytest.raises(PartFileError, match=r"my_part.py:\d+: ModuleNotFoundError: .*there_is_no_such_module"):
         registry.part_class(key)
 
 

@@ -138,6 +138,13 @@ def test_a_process_that_dies_ends_the_run_with_one_message_and_leaves_the_state(
     assert not (tmp_path / "model.safetensors").exists()
 
 
+def test_a_survivor_that_is_told_to_end_is_not_the_reason(tmp_path, data_json, model_settings, two):
+    """The launcher sends SIGTERM to the others of a process that died, and each notes it for all."""
+    died = "import os, pathlib, sys; pathlib.Path(sys.argv[1], 'stop').write_text('15'); os.kill(os.getpid(), 9)"
+    with pytest.raises(ChildProcessError, match=r"process [12] of 2 died \(SIGKILL\)"):
+        launch.launch(training_run(tmp_path, data_json, model_settings, two), ("-c", died))
+
+
 def test_killing_the_launching_process_leaves_nobody_behind(tmp_path, data_json, model_settings, two, launched):
     parent = launched(training_run(tmp_path, data_json, model_settings, two.model_copy(update={"steps": 100_000})))
     wait_for((tmp_path / "state" / "state.pt").exists)

@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from plain_training import plain_training
 
 from flowgolf.data.dataset import Dataset
 from flowgolf.model.gpt import GPT
 from flowgolf.train.settings import EXECUTION, TrainSettings
 from flowgolf.train.trainer import Trainer
+from repository import yardstick
+
+yardstick("plain_model")
+plain_training = yardstick("plain_training").plain_training
 
 SEED = 7
 STEPS = 24

@@ -1,6 +1,5 @@
 """Ideas beside a study: the arms that use them depend on them, and on nothing else of them, down to the submission."""
 
-import json
 from copy import deepcopy
 
 import pytest
@@ -24,7 +23,10 @@ def with_ideas(clone):
     config["seeds"] = [1]
     config["submission"]["variants"] = ["gain"]
     clone.write_config(config)
-    return clone
+    yield clone
+    clone.write_config(clone.config)
+    done = clone.snakemake()  # the tables are those of the others' study again
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_an_idea_costs_its_arm_and_stands_in_all_that_is_made_of_it(with_ideas):
@@ -54,12 +56,10 @@ def test_an_idea_costs_its_arm_and_stands_in_all_that_is_made_of_it(with_ideas):
     assert "  code: flowgolf_ideas.head_gain changed" in told.splitlines()
 
 
-def test_what_is_wrong_with_an_idea_is_told_before_any_job(with_ideas):
-    clone = with_ideas
-    config = json.loads(json.dumps({**clone.config, "ideas": ["ideas/head_gain.py"], "variants": ARMS}))
+def test_what_is_wrong_with_an_idea_is_told_before_any_job(clone):
+    config = {**clone.config, "ideas": ["ideas/head_gain.py"], "variants": clone.config["variants"] | ARMS}
     clone.write_config(config)
     told = clone.snakemake("-n").stdout
     assert "study.yaml: variants.signed.train.scalar_optimizer: 'sign_momentum' is no optimiser" in told
-    config["ideas"] = ["ideas/head_gian.py"]
-    clone.write_config(config)
+    clone.write_config({**config, "ideas": ["ideas/head_gian.py"]})
     assert "head_gian.py: no such file" in clone.snakemake("-n").stdout

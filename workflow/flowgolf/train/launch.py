@@ -38,8 +38,9 @@ def launch(run: TrainingRun, command: Sequence[str] = rank.COMMAND) -> None:
             elastic_launch(config(count, folder), sys.executable)(*command, str(folder))
         except ChildFailedError as failed:
             error = first_error(folder, run, failed.failures)
-            if stop.signal and not isinstance(error, InterruptedError):
-                error = InterruptedError(f"stopped by {stop.signal}; what was saved is kept, run again to go on")
+            if stop.noted and not isinstance(error, InterruptedError):  # asked itself: the file may be a survivor's
+                asked = signal.Signals(stop.noted).name
+                error = InterruptedError(f"stopped by {asked}; what was saved is kept, run again to go on")
             raise error from None
 
 
