@@ -37,7 +37,7 @@ class ClusterClone(Clone):
         nap = f"__import__('time').sleep({STEP_SECONDS} if settings.steps > {LONG_STEPS} else 0)"
         eat = f"(lambda held: __import__('time').sleep(4))(b'x' * {HUNGRY_BYTES})"
         meal = f"{eat} if 'hungry' in trainer.label and not trainer.step else 0"
-        step = "            row = trainer.take_step()\n"
+        step = "            trainer.rows.append(trainer.take_step())\n"
         self.replace("workflow/flowgolf/train/process.py", step, f"            {nap}\n            {meal}\n{step}")
         self.replace("workflow/flowgolf/study/memory.py", "BASE_MB = 6000", f"BASE_MB = {BASE_MB}")
 

@@ -106,6 +106,10 @@ def test_without_a_gpu_nothing_waits_for_one():
 )
 def test_make_gpu_is_that_command(given, device, scale):
     shown = subprocess.run(
-        ["make", "-n", "-o", ".venv/.complete", "gpu", *given], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--no-print-directory", "-n", "-o", ".venv/.complete", "gpu", *given],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     assert shown.strip() == f"python -m flowgolf.gpu.check --device {device} --scale {scale}"

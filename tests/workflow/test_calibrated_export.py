@@ -52,7 +52,7 @@ def test_the_generated_file_calibrates_to_the_same_artifact(calibrated, tmp_path
     clone, _, config = calibrated
     values = Study(config).variants["gptq"].model_dump()
     values["export"]["code_bytes"] = None
-    (tmp_path / "train_gpt.py").write_text(bundle.train_gpt({"variant": "gptq", "seed": 1, **values}))
+    (tmp_path / "train_gpt.py").write_text(bundle.wrapped_train_gpt({"variant": "gptq", "seed": 1, **values}))
     command = [sys.executable, "-P", "train_gpt.py", "train", "--data", str(clone.results / "data"), "--seed", "1"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -6,6 +6,7 @@ import pytest
 
 from flowgolf.files import read_json
 from flowgolf.study.stages import STAGES
+from flowgolf.submission.folder import READABLE
 
 pytestmark = pytest.mark.xdist_group("workflow")
 ARMS = {
@@ -40,7 +41,7 @@ def test_an_idea_costs_its_arm_and_stands_in_all_that_is_made_of_it(with_ideas):
     assert len(gains) == 3 and {each["label"] for each in gains} == {"head gain"}
     signed = read_json(clone.results / "runs" / "signed" / "seed1" / "train" / "run.json")["tensors"]
     assert signed["skip_weights"]["optimizer"] == "sign_momentum"
-    program = (clone.results / "submission" / "gain" / "train_gpt.py").read_text()
+    program = (clone.results / "submission" / "gain" / READABLE).read_text()
     assert "class HeadGain(" in program and "SignMomentum" not in program
     assert "head_gain" in (clone.results / "tables" / "arms.md").read_text()
 

@@ -3,9 +3,12 @@
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from flowgolf.evaluate.settings import LegalTTTSettings, SlidingSettings
 from flowgolf.files import read_json
@@ -57,8 +60,15 @@ def declared_rates() -> list[Rate]:
 
 
 def measured_rates(results: Path) -> list[Rate]:
-    """Measure the rates of every finished run of every study in a results folder."""
-    return [rate for path in sorted(results.glob("*/runs/*/seed*/train/run.json")) for rate in run_rates(path)]
+    """Measure the rates of every finished run of every study in a results folder.
+
+    A run with an idea that this study does not name is left out: what it computes is not known here.
+    """
+    found: list[Rate] = []
+    for path in sorted(results.glob("*/runs/*/seed*/train/run.json")):
+        with suppress(ValidationError):
+            found += list(run_rates(path))
+    return found
 
 
 def run_rates(path: Path) -> Iterator[Rate]:

@@ -61,6 +61,6 @@ def adaptation_flops(model: Mapping[str, Any], settings: Mapping[str, Any], num_
 def training_memory_bytes(model: Mapping[str, Any], train: Mapping[str, Any]) -> float:
     """Peak memory of a training step on one device: its state, and the activations of what it takes at once."""
     parameters = model_facts(ModelSettings.model_validate(model).model_dump_json())[1]
-    tokens = train["batch_tokens"] / train["micro_batches"] / train["passes_per_micro_batch"]
+    tokens = train["batch_tokens"] / train["micro_batches"] / train.get("passes_per_micro_batch", 1)
     activations = tokens * model["layers"] * model["dim"]
     return float(STATE_COPIES * FLOAT_BYTES * parameters + ACTIVATION_BYTES * activations)

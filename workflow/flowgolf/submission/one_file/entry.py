@@ -17,6 +17,7 @@ from flowgolf.export.artifact import export
 from flowgolf.export.calibrate import calibrate
 from flowgolf.export.settings import ExportSettings
 from flowgolf.files import write_json
+from flowgolf.model.registry import kept_in_files
 from flowgolf.model.settings import ModelSettings
 from flowgolf.resume import StateFolder
 from flowgolf.running import lines
@@ -120,7 +121,8 @@ def train_and_export(
         blocks = {"model": model, "train": training, "export": exporting}
         named = {name: block.model_dump(mode="json") for name, block in blocks.items()}
         evaluating = EvaluateSettings.model_validate(settings["evaluate"]).model_dump(mode="json")
-        log.begin(lines.head(settings["variant"], chosen.seed, {**named, "evaluate": evaluating}))
+        named |= {"model": kept_in_files(named["model"]), "evaluate": evaluating}
+        log.begin(lines.head(settings["variant"], chosen.seed, named))
     ranks.largest([0.0], device_of_process())  # nobody reads data.json before it is there
     run = TrainingRun(model=model, train=training, variant=settings["variant"], seed=chosen.seed, **FILES)
     if ranks.count > 1:
