@@ -220,6 +220,7 @@ def test_a_rule_that_makes_no_result_always_runs(folder):
 
 def test_a_driver_whose_gpus_torch_cannot_use_is_told_and_nothing_computed(folder, capsys, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    monkeypatch.setattr("flowgolf.running.stage.driver_gpus", lambda: ["0", "1"])
     blind = SimpleNamespace(
         cuda=SimpleNamespace(is_available=lambda: False), version=SimpleNamespace(cuda=None), __version__="2.13.0+cpu"
     )
@@ -232,4 +233,11 @@ def test_a_driver_whose_gpus_torch_cannot_use_is_told_and_nothing_computed(folde
     assert device_kind() == "cuda"
     blind.cuda.is_available = lambda: False
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert device_kind() == "cpu"
+
+
+def test_a_gpu_that_a_cluster_names_and_no_driver_shows_is_none(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setattr("flowgolf.running.stage.driver_gpus", list)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: False)))
     assert device_kind() == "cpu"

@@ -121,6 +121,9 @@ def test_past_runs_of_any_study_are_measured(tmp_path: Path) -> None:
     imported = tmp_path / "two/runs/imported/seed1/train/run.json"
     imported.parent.mkdir(parents=True)
     imported.write_text(json.dumps({"variant": "imported"}))
+    write_run(tmp_path / "two/runs/another_idea/seed1", "cpu", 9000.0, 50.0)
+    record = tmp_path / "two/runs/another_idea/seed1/train/run.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"model": {**PUBLISHED, "another_idea": True}}))
     rates = measured_rates(tmp_path)
     assert {(rate.device, rate.stage) for rate in rates} == {("CPU, 1 thread", "train"), ("CPU, 1 thread", "sliding")}
     found = nearest(rates, "train", model_flops(PUBLISHED))

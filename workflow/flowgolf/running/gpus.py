@@ -18,6 +18,11 @@ def machine_gpus() -> list[str]:
     """The GPUs that may be used here: those that CUDA_VISIBLE_DEVICES names, or all that the driver shows."""
     if VISIBLE in os.environ:
         return [name for name in os.environ[VISIBLE].split(",") if name]
+    return driver_gpus()
+
+
+def driver_gpus() -> list[str]:
+    """The GPUs that the driver shows; none where there is no driver."""
     try:
         listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):

@@ -14,7 +14,7 @@ from typing import Any
 from flowgolf import provenance
 from flowgolf.data.record import input_digest
 from flowgolf.running import origin
-from flowgolf.running.gpus import leased, machine_gpus
+from flowgolf.running.gpus import driver_gpus, leased, machine_gpus
 from flowgolf.running.job import job
 from flowgolf.running.launches import planned_for_this_job
 from flowgolf.running.lock import locked
@@ -112,7 +112,7 @@ def device_kind() -> str:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         return "cuda"
-    if torch is not None and machine_gpus():
+    if torch is not None and machine_gpus() and driver_gpus():  # a cluster may name a GPU that is only pretended
         built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
         raise ValueError(
             f"the driver shows a GPU that torch {torch.__version__}, {built}, cannot use: install another "
