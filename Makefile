@@ -37,7 +37,7 @@ status estimate: $(VENV)/.complete
 	@snakemake --nolock --quiet rules progress host reason --configfile $(CONFIG) -- $@
 
 test: $(VENV)/.complete check
-	@pytest -n auto
+	@pytest -n $$(($$(nproc) + 1))  # one more than there are cores: tests on the cluster mostly wait
 
 check: $(VENV)/.complete
 	@ruff check . && ruff format --check . && snakefmt --check Snakefile rules && mypy
