@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flowgolf import ideas
+from flowgolf.running.remembered import remembered
 
 WORKFLOW = Path(__file__).resolve().parents[1]
 NEVER_COUNTS = ("flowgolf.running", "flowgolf.provenance", "flowgolf.settings")
@@ -81,9 +82,16 @@ def file_of(name: str) -> Path:
 
 @cache
 def read_source(path: Path, name: str = "") -> Source:
-    """Parse a file, once a process; `name` is the module's, which relative imports start from."""
-    tree = ast.parse(path.read_text())
+    """Parse a file, unless a process did before; `name` is the module's, which relative imports start from."""
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    text = path.read_bytes()
+    found, imports = remembered((Path(__file__).read_bytes(), package.encode(), text), lambda: parsed(text, package))
+    return Source(found, tuple(imports))
+
+
+def parsed(text: bytes, package: str) -> Source:
+    """What counts of a module of `package` with this text."""
+    tree = ast.parse(text)
     imported = dict.fromkeys(each for node in ast.walk(tree) for each in imports_of(node, package))
     ours = tuple(each for each in imported if each.partition(".")[0] == "flowgolf")
     return Source(sha256(canonical(without_texts(tree)).encode()).hexdigest()[:DIGITS], ours)

@@ -5,13 +5,17 @@ a run without it. Settings and what is left of a block of BLOCK_BYTES are filled
 small edit changes what is left for the weights.
 """
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from functools import cache
 from hashlib import sha256
 from pprint import pformat
 from typing import Any
 
+from flowgolf import ideas
 from flowgolf.model.registry import kept_in_files
+from flowgolf.provenance import WORKFLOW
+from flowgolf.running.remembered import remembered
 from flowgolf.submission.one_file import registries
 from flowgolf.submission.one_file.flatten import flatten
 from flowgolf.submission.one_file.registries import Needed
@@ -64,6 +68,19 @@ def size_bytes(settings: Mapping[str, Any], in_wrapper: bool = False) -> int:
 @cache
 def size_of(needed: Needed, in_wrapper: bool) -> int:
     """Size of every train_gpt.py with these parts and optimisers."""
+    asked = repr((needed, in_wrapper, sys.version))
+    return int(remembered((asked.encode(), *texts()), lambda: compute_size(needed, in_wrapper)))
+
+
+def texts() -> Iterator[bytes]:
+    """Name and text of each file that the generated one can be made from: the package's and the ideas'."""
+    for path in [*sorted((WORKFLOW / "flowgolf").rglob("*.py")), *ideas.files().values()]:
+        yield path.relative_to(WORKFLOW).as_posix().encode() if path.is_relative_to(WORKFLOW) else path.name.encode()
+        yield path.read_bytes()
+
+
+def compute_size(needed: Needed, in_wrapper: bool) -> int:
+    """The same without a look at what was computed before."""
     text = wrapped(code(needed) + FOOTER) if in_wrapper else code(needed) + FOOTER
     room = len(text.encode()) + (PACKED_SETTINGS_BYTES if in_wrapper else SETTINGS_BYTES)
     return -(-room // BLOCK_BYTES) * BLOCK_BYTES
