@@ -13,28 +13,37 @@ from flowgolf.files import read_json
 from tiny_clone import Clone
 
 LONG_STEPS = 50
-STEP_SECONDS = 0.25
+HELD_STEP_SECONDS = 2.0
 BASE_MB = 1500
 HUNGRY_BYTES = 1_200_000_000  # with all else more than the first attempt's memory, and less than the second's
-CROWD = {"preempted": 80, "interrupted": 90, "beside": 55, "edited": 9}
-LONG = {"moved": 60, "cancelled": 100, "late": 240, "orphan": 360}  # steps of the trainings that faults meet
+CROWD = {"preempted": 150, "interrupted": 155, "beside": 12, "edited": 9}
+LONG = {"moved": 160, "cancelled": 165, "late": 170, "orphan": 175}  # steps of the trainings that faults meet
+ASK_OFTEN = """
+
+from asyncio import sleep
+from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
+
+RemoteExecutor.sleep = lambda self: sleep(2)
+"""
 
 
 class ClusterClone(Clone):
     """Runs `snakemake --profile slurm` as a user types it, inside the private SLURM.
 
-    Trainings of more than `LONG_STEPS` steps sleep `STEP_SECONDS` before each: long enough for faults to meet them on
-    any machine, and the weights stay the same. Memory is small, so that one training can need more than it asked for.
+    Trainings of more than `LONG_STEPS` steps sleep `HELD_STEP_SECONDS` before each until `release` lets them go: faults
+    meet them on any machine, and the weights stay the same. Memory is small, so that one training can need more than it
+    asked for.
     """
 
     def __init__(self, folder: Path, slurm: PrivateSlurm, store: Path) -> None:
-        """The profile is edited as a site would: where finished results are kept, how often SLURM is asked."""
+        """The profile is edited as a site would: where finished results are kept. SLURM is asked every two seconds."""
         super().__init__(folder)
         self.slurm = slurm
         self.replace("profiles/slurm/config.yaml", "cache=results/cache", f"cache={store}")
-        profile = folder / "profiles" / "slurm" / "config.yaml"
-        profile.write_text(profile.read_text() + "slurm-init-seconds-before-status-checks: 2\n")
-        nap = f"__import__('time').sleep({STEP_SECONDS} if settings.steps > {LONG_STEPS} else 0)"
+        with (folder / "Snakefile").open("a") as snakefile:
+            snakefile.write(ASK_OFTEN)
+        held = f"settings.steps > {LONG_STEPS} and not __import__('os').path.exists('released ' + trainer.label)"
+        nap = f"__import__('time').sleep({HELD_STEP_SECONDS} if {held} else 0)"
         eat = f"(lambda held: __import__('time').sleep(4))(b'x' * {HUNGRY_BYTES})"
         meal = f"{eat} if 'hungry' in trainer.label and not trainer.step else 0"
         step = "            trainer.rows.append(trainer.take_step())\n"
@@ -47,6 +56,10 @@ class ClusterClone(Clone):
         text = path.read_text()
         assert text.count(old) == 1, f"{name} no longer says {old!r} once"
         path.write_text(text.replace(old, new))
+
+    def release(self, variant: str) -> None:
+        """Let a long training go on at its own speed."""
+        (self.folder / f"released train {variant} seed 1").touch()
 
     def uncomment(self, lines: dict[str, str]) -> str:
         """Take away the `# ` of keys of the profile, with another value if one is given; returns what it was."""

@@ -35,12 +35,14 @@ class CrowdStory:
         )  # fmt: skip
         self.status_meanwhile = shown.stdout
         self.slurm.run("scancel", urgent)
+        self.clone.release("preempted")
 
     def interrupt(self) -> None:
         """Ctrl-C for a second launch of the same clone; then the same again, and another training in the same array."""
         launch = self.clone.start("interrupted", *self.clone.trained("interrupted"), "--nolock")
         wait_for(lambda: self.clone.state("interrupted"), 180)
         self.said_at_ctrl_c = launch.interrupt(60)
+        self.clone.release("interrupted")
         trained = self.clone.trained("interrupted", "beside")
         self.said_afterwards = self.ended(
             self.clone.start("again", *trained, "--nolock", "--slurm-array-jobs", "train")

@@ -22,11 +22,11 @@ class FaultStory:
         self.jobs_before, self.tokenizers = len(clone.jobs()), len(clone.jobs("rule_tokenizer"))
         clone.write_config(study_to_disturb(clone.config))
         running = clone.start("killed", *clone.trained("moved", "orphan"), **SETTINGS_OF_THE_SHELL)
-        wait_for(lambda: clone.state("moved") and clone.state("orphan"), 120)
+        wait_for(lambda: clone.state("moved") and clone.state("orphan"), 180)
         self.environment = self.environment_of("orphan")
         self.name = self.name_of(clone.job("train", "orphan"))
         self.lose_a_node()
-        wait_for((clone.run_folder("moved") / "train/run.json").exists, 120)
+        wait_for((clone.run_folder("moved") / "train/run.json").exists, 180)
         running.kill()
         self.orphan_ran_on = clone.job("train", "orphan").state == "RUNNING"
         self.restart()
@@ -56,6 +56,7 @@ class FaultStory:
         self.waited_beside_others = self.clone.job("train", "left").state == "PENDING"
         self.slurm.run("scontrol", "update", f"NodeName={self.node}", "State=RESUME")
         self.slurm.run("scontrol", "release", moved)
+        self.clone.release("moved")
 
     def start_another_study(self) -> Running:
         """A second Snakemake of this folder, which submits a job of its own."""
@@ -82,12 +83,17 @@ class FaultStory:
         evaluated = [str(swept / f"{stage}/{stage}.json") for stage in ("sliding", "legal_ttt")]
         trained = clone.trained("moved", "orphan", "cancelled", "late", "hungry", "broken")
         running = clone.start("restarted", *trained, *evaluated, "--restart-times", "1")
-        self.crowd.begin()
-        wait_for(lambda: clone.state("cancelled") and clone.state("late"), 120)
+        wait_for(lambda: clone.state("cancelled") and clone.state("late"), 180)
         self.slurm.run("scontrol", "update", f"JobId={clone.job('train', 'late').identifier}", "TimeLimit=1")
         self.slurm.run("scancel", str(clone.job("train", "cancelled").identifier))
+        clone.release("cancelled")
+        self.crowd.begin()
+        wait_for(lambda: "waiting for SLURM job" in clone.log("orphan"), 180)
+        clone.release("orphan")
         self.crowd.preempt()
         self.crowd.interrupt()
+        wait_for(lambda: len(clone.jobs("rule_train_wildcards_late_1")) == 2, 180)
+        clone.release("late")
         self.crowd.edit()
         self.said = running.wait(seconds=300)
         self.said_beside = self.beside.wait(seconds=120)

@@ -44,6 +44,7 @@ def damage(data: bytes, chance: random.Random) -> bytes:
 
 def refusal(path: Path, data: bytes) -> str | None:
     """What `load` says of the bytes; None if it reads them."""
+    path.unlink(missing_ok=True)  # a new file: over an old one some file systems wait for the disk
     path.write_bytes(data)
     try:
         load(path)
