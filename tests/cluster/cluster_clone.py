@@ -17,7 +17,7 @@ HELD_STEP_SECONDS = 2.0
 BASE_MB = 1500
 HUNGRY_BYTES = 1_200_000_000  # with all else more than the first attempt's memory, and less than the second's
 CROWD = {"preempted": 150, "interrupted": 155, "beside": 12, "edited": 9}
-LONG = {"moved": 160, "cancelled": 165, "late": 170, "orphan": 175}  # steps of the trainings that faults meet
+LONG = {"moved": 160, "cancelled": 165, "late": 170, "orphan": 250}  # steps of the trainings that faults meet
 ASK_OFTEN = """
 
 from asyncio import sleep

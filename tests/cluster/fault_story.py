@@ -82,12 +82,12 @@ class FaultStory:
         swept = clone.run_folder("nfm-loss_weight=0.2").relative_to(clone.folder)
         evaluated = [str(swept / f"{stage}/{stage}.json") for stage in ("sliding", "legal_ttt")]
         trained = clone.trained("moved", "orphan", "cancelled", "late", "hungry", "broken")
+        self.crowd.begin()  # before other jobs can take the one node that its training may have
         running = clone.start("restarted", *trained, *evaluated, "--restart-times", "1")
         wait_for(lambda: clone.state("cancelled") and clone.state("late"), 180)
         self.slurm.run("scontrol", "update", f"JobId={clone.job('train', 'late').identifier}", "TimeLimit=1")
         self.slurm.run("scancel", str(clone.job("train", "cancelled").identifier))
         clone.release("cancelled")
-        self.crowd.begin()
         wait_for(lambda: "waiting for SLURM job" in clone.log("orphan"), 180)
         clone.release("orphan")
         self.crowd.preempt()
