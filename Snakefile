@@ -29,5 +29,6 @@ rule all:
         rules.tables.output,
         rules.figures.output,
         rules.report.output,
+        rules.claims.output if study.settings.claims else [],
     message:
         f"the study is complete: {RESULTS}/report.html"

@@ -68,6 +68,7 @@ from flowgolf.study.jobs import timed, watched
 from flowgolf.study.layout import Layout
 from flowgolf.study.manifest import manifest
 from flowgolf.study.stages import STAGES, calibrates
+from flowgolf.study import rounds
 from flowgolf.study.study import Run, Study
 from flowgolf.submission.one_file import bundle
 
@@ -78,15 +79,6 @@ if problem := foreign_library(CHECKOUT):
 RESULTS = layout.results
 told(check_files, study)
 RUN = f"{RESULTS}/runs/{{variant}}/seed{{seed}}"
-
-
-wildcard_constraints:
-    variant=one_of(study.variants),
-    seed=one_of(sorted({run.seed for run in study.runs})),
-
-
-if not SHARED:
-    told(study.check_storage)
 
 
 def beside_the_data():
@@ -113,6 +105,19 @@ def code_bytes(run, wrapped):
 
 
 expected = Expected(study, code_bytes)
+CLAIMED = rounds.claimed(study, expected.label) if study.settings.claims else ""
+if seeds := rounds.reached(study, expected.label, Path(RESULTS)):
+    study = told(Study, CONFIGURATION, study.source, seeds)
+    layout, expected = Layout(study), Expected(study, code_bytes)
+
+
+wildcard_constraints:
+    variant=one_of(study.variants),
+    seed=one_of(sorted({run.seed for run in study.runs})),
+
+
+if not SHARED:
+    told(study.check_storage)
 
 
 def files_of_the_user():
@@ -185,7 +190,7 @@ def of_every_part(output):
 def of_every_seed(stage, output):
     """One output of a stage for every seed of a variant, in order: a function of the wildcards."""
     return lambda wildcards: [
-        layout.path(stage, output, Run(wildcards.variant, seed)) for seed in study.settings.seeds
+        layout.path(stage, output, Run(wildcards.variant, seed)) for seed in study.seeds_of(wildcards.variant)
     ]
 
 
@@ -255,6 +260,22 @@ def forget_old_states():
 
     if any(job.rule.name == "all" for job in workflow.dag.jobs):
         remove_left_over(f"{RESULTS}/state", resumable_states())
+
+
+def tell_next_seeds():
+    """After a complete launch: which claims are undecided, and how many seeds their arms get with the next one."""
+    path = Path(RESULTS, rounds.RECORD)
+    if (
+        study.rule is None
+        or not path.exists()
+        or not any(job.rule.name == "all" for job in workflow.dag.jobs)
+    ):
+        return
+    record = json.loads(path.read_text())
+    more = {arm: count for arm, count in record["seeds"].items() if count > len(study.seeds_of(arm))}
+    if more:
+        listed = ", ".join(f"{arm} seed {count}" for arm, count in more.items())
+        logger.info(f"undecided: {', '.join(record['undecided'])}; the same command goes on with {listed}")
 
 
 def show_partial_results():

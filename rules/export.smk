@@ -60,7 +60,7 @@ rule match_plan:
         records=[
             layout.path("export", "record", Run(arm, seed))
             for arm in study.settings.report.two_by_two or []
-            for seed in study.settings.seeds
+            for seed in study.seeds_of()
         ],
     output:
         plan=layout.matched_plan,

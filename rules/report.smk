@@ -3,6 +3,7 @@
 in:  the results of every run, found through results/<study>/runs.json
 out: results/<study>/runs.json                         which declared run finds its records where, and their digests
      results/<study>/study.yaml                        the study in one file, with what it extends
+     results/<study>/claims.json                       every look at every claim, and which seeds come next
      results/<study>/tables/*.{csv,md,tex}, summary.md
      results/<study>/figures/*.{png,svg}
      results/<study>/report.html                       question, tables, figures, provenance, checks; opens offline
@@ -43,6 +44,23 @@ rule manifest:
         "../workflow/scripts/manifest.py"
 
 
+rule claims:
+    input:
+        manifest=rules.manifest.output.manifest,
+    output:
+        record=f"{RESULTS}/{rounds.RECORD}",
+    log:
+        f"{RESULTS}/logs/claims.log",
+    params:
+        made_from=CLAIMED,
+        code=code("claims"),
+        failure=f"{RESULTS}/failed/claims.json",
+    message:
+        "claims"
+    script:
+        "../workflow/scripts/claims.py"
+
+
 rule tables:
     input:
         manifest=rules.manifest.output.manifest,
@@ -56,7 +74,9 @@ rule tables:
                 if name.endswith(".html")
                 else f"{RESULTS}/tables/{name}"
             )
-            for name in table_names(study.settings.sweeps, study.settings.report.matched_plan)
+            for name in table_names(
+                study.settings.sweeps, study.settings.report.matched_plan, bool(study.settings.claims)
+            )
         ],
     log:
         f"{RESULTS}/logs/tables.log",

@@ -13,6 +13,7 @@ out: results/<study>/submission/<variant>/submission.json, README.md   figures o
 
 SUBMISSION = f"{RESULTS}/submission/{{variant}}"
 SUBMITTED = study.submitted if study.settings.submission else []
+SUBMITTED_SEEDS = study.seeds_of(SUBMITTED[0]) if SUBMITTED else []
 WRAPPED = all(study.variants[variant].export.code_wrapper for variant in SUBMITTED)
 READABLE = [f"{SUBMISSION}/train_gpt_readable.py"] if WRAPPED else []
 
@@ -44,7 +45,7 @@ rule submission_folder:
         artifact=f"{SUBMISSION}/artifact.bin",
         code=f"{SUBMISSION}/train_gpt.py",
         readable=READABLE,
-        logs=[f"{SUBMISSION}/train_seed{seed}.log" for seed in study.settings.seeds],
+        logs=[f"{SUBMISSION}/train_seed{seed}.log" for seed in SUBMITTED_SEEDS],
     log:
         f"{RESULTS}/logs/submission/{{variant}}.log",
     wildcard_constraints:
@@ -53,7 +54,7 @@ rule submission_folder:
         settings=lambda wildcards: study.variants[wildcards.variant].model_dump_json(),
         about=lambda wildcards: study.settings.submission.model_dump_json(),
         limits=json.dumps(study.settings.limits and study.settings.limits.model_dump(mode="json")),
-        seeds=study.settings.seeds,
+        seeds=SUBMITTED_SEEDS,
         primary_seed=study.submitted_seed,
         stage="submission",
         code=code("submission_folder"),

@@ -55,6 +55,7 @@ rule clean:
 
 onsuccess:
     forget_old_states()
+    tell_next_seeds()
 
 
 onerror:

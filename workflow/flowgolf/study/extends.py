@@ -7,7 +7,7 @@ from flowgolf.study.errors import ConfigError, nearest_key, read_yaml
 from flowgolf.study.merge import merge
 
 KEY = "extends"
-NAMED = ("variants", "sweeps", "imports")
+NAMED = ("variants", "sweeps", "imports", "claims")
 """Blocks of named entries, in which null removes what is inherited."""
 
 

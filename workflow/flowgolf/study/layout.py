@@ -68,10 +68,10 @@ class Layout:
 
     def bootstrap_pairs(self) -> dict[str, list[str]]:
         """For each evaluation and seed the records of the two arms of the 2x2, by name."""
-        settings = self.study.settings
-        arms = settings.report.two_by_two or []
+        arms = self.study.settings.report.two_by_two or []
+        shared = min((self.study.seeds_of(arm) for arm in arms), key=len, default=[])
         return {
             f"{stage} seed {seed}": [self.path(stage, "record", Run(arm, seed)) for arm in arms]
             for stage in SCORING_STAGES
-            for seed in settings.seeds
+            for seed in shared
         }

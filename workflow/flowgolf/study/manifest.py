@@ -22,7 +22,9 @@ def manifest(layout: Layout, expected: Expected) -> dict[str, Any]:
     return {
         "study": study.settings.name,
         "question": study.settings.question,
-        "seeds": study.settings.seeds,
+        "seeds": study.seeds_of(),
+        "seed_rule": study.rule and study.rule.model_dump(),
+        "claims": {name: claim.model_dump() for name, claim in study.settings.claims.items()},
         **study.settings.report.model_dump(mode="json"),
         "matched": [name for name, _ in study.matched_overrides()],
         "variants": study.overrides,

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Discriminator, Field, Tag, field_validator
 
 from flowgolf.data.settings import DataSettings
 from flowgolf.evaluate.settings import EvaluateSettings
@@ -10,6 +10,7 @@ from flowgolf.export.settings import ExportSettings
 from flowgolf.model.settings import ModelSettings
 from flowgolf.running.environment import LIBRARY_VARIABLE, PLAIN_VALUE, PREFIXES
 from flowgolf.settings import Settings
+from flowgolf.study.claims import ClaimSettings, SeedRule
 from flowgolf.study.runtime import COMPUTES
 from flowgolf.train.settings import TrainSettings
 
@@ -105,8 +106,11 @@ class StudySettings(Settings):
     """Folder under results/."""
     question: str
     """What the study asks; printed on top of the report."""
-    seeds: list[int] = Field(min_length=1)
-    """Seeds of every variant."""
+    seeds: Annotated[
+        Annotated[list[int], Field(min_length=1), Tag("list")] | Annotated[SeedRule, Tag("rule")],
+        Discriminator(lambda given: "rule" if isinstance(given, dict | SeedRule) else "list"),
+    ]
+    """Seeds of every variant: a list, or the rule by which they are added until the claims are decided."""
     data: DataSettings
     """Text and tokenizer, the same for all runs."""
     base: RunSettings
@@ -119,6 +123,8 @@ class StudySettings(Settings):
     """Variants whose weights come from a file."""
     ideas: list[str] = []
     """Files of your own, each with a part of the model or an optimiser; see docs/ideas.md."""
+    claims: dict[str, ClaimSettings] = {}
+    """What is claimed of arms before they run, each decided with a stated error rate; see docs/claims.md."""
     report: ReportSettings = ReportSettings()
     """What the tables compare."""
     equal_versions: dict[str, list[str]] = {}
@@ -152,8 +158,8 @@ class StudySettings(Settings):
 
     @field_validator("seeds")
     @classmethod
-    def check_seeds(cls, seeds: list[int]) -> list[int]:
+    def check_seeds(cls, seeds: list[int] | SeedRule) -> list[int] | SeedRule:
         """Refuse a seed that stands twice."""
-        if len(set(seeds)) < len(seeds):
+        if isinstance(seeds, list) and len(set(seeds)) < len(seeds):
             raise ValueError(f"{seeds} names a seed twice")
         return seeds

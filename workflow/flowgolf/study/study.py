@@ -4,7 +4,7 @@ Imports no torch: every Snakemake process, on every node, reads this first.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from flowgolf.data.settings import DataSettings, TokenizedSource
 from flowgolf.settings import Settings, identity
+from flowgolf.study.claims import SeedRule
 from flowgolf.study.errors import ConfigError, nearest_key, number_problems, sentences, setting_keys
 from flowgolf.study.merge import merge
 from flowgolf.study.settings import NAME_PATTERN, RunSettings, StudySettings
@@ -32,9 +33,14 @@ class Run(NamedTuple):
 class Study:
     """The resolved study: every variant's settings, the runs, and which runs share a stage."""
 
-    def __init__(self, config: dict[str, Any], source: str = "configuration") -> None:
-        """Validate a configuration; `source` is the file that errors name. Raises ConfigError."""
-        self.source = source
+    def __init__(
+        self, config: dict[str, Any], source: str = "configuration", reached: Mapping[str, int] | None = None
+    ) -> None:
+        """Validate a configuration; `source` is the file that errors name. Raises ConfigError.
+
+        `reached` says how many seeds a variant has by now, where claims have asked for more than the first round.
+        """
+        self.source, self.reached = source, reached or {}
         if problems := list(number_problems(config)):
             raise ConfigError(source, problems)
         try:
@@ -46,6 +52,7 @@ class Study:
         self.variants = {name: self._resolve(name, override) for name, override in self.overrides.items()}
         self._check_vocabulary()
         self._check_report()
+        self._check_claims()
         self._check_submission()
         self.runs = list(self._declared_runs())
         self._owners = {stage: self._stage_owners(stage) for stage in STAGES}
@@ -126,6 +133,34 @@ class Study:
             if name not in self.variants:
                 raise self._error(f"report.{key}", f"no variant '{name}'", name, list(self.variants))
 
+    def _check_claims(self) -> None:
+        """Refuse claims about variants that this study does not train, and a rule for seeds that nothing can end."""
+        settings, rule = self.settings, self.rule
+        for name, claim in settings.claims.items():
+            for arm in claim.arms:
+                if arm not in settings.variants:
+                    raise self._error(f"claims.{name}", f"no variant '{arm}'", arm, list(settings.variants))
+            if claim.arm == claim.against:
+                raise self._error(f"claims.{name}.against", f"{claim.arm} is compared with itself")
+            if rule and claim.test != "anytime":
+                looks = "holds at one number of seeds, and seeds are added; accepted: anytime"
+                raise self._error(f"claims.{name}.test", f"{claim.test} {looks}")
+        if rule and not settings.claims:
+            raise self._error("seeds.by", "claim, but the study has no claims")
+        if rule and settings.report.matched_plan:
+            raise self._error("report.matched_plan", "true, but the plan follows from all seeds, and seeds are added")
+
+    @property
+    def rule(self) -> SeedRule | None:
+        """The rule by which seeds are added; None where the study lists them."""
+        return self.settings.seeds if isinstance(self.settings.seeds, SeedRule) else None
+
+    def seeds_of(self, variant: str = "") -> list[int]:
+        """Seeds of a main variant by now; without a name those of the first round, which all have."""
+        if isinstance(self.settings.seeds, SeedRule):
+            return list(range(1, max(self.settings.seeds.start, self.reached.get(variant, 0)) + 1))
+        return self.settings.seeds
+
     def _check_submission(self) -> None:
         """Refuse to submit what this study does not train."""
         if self.settings.submission is None:
@@ -142,8 +177,8 @@ class Study:
         if track in LIMITED_TRACKS and self.settings.limits is None:
             raise self._error("limits", f"missing; the track {track} is one of limited seconds and devices (rule 23)")
         seed = self.settings.submission.seed
-        if seed is not None and seed not in self.settings.seeds:
-            raise self._error("submission.seed", f"{seed} is not one of the seeds {self.settings.seeds}")
+        if seed is not None and seed not in self.seeds_of():
+            raise self._error("submission.seed", f"{seed} is not one of the seeds {self.seeds_of()}")
 
     def check_nats(self) -> None:
         """Refuse the bootstrap, which a result page shows, where there are no two arms or no nats are kept for it."""
@@ -173,6 +208,10 @@ class Study:
         for key, example in EXAMPLES.items():
             if names and getattr(names, key) == example:
                 raise self._error(f"submission.{key}", f"'{example}' is the example's; say who submits")
+        counts = {name: len(self.seeds_of(name)) for name in names and self.submitted or ()}
+        if len(set(counts.values())) > 1:
+            listed = ", ".join(f"{name} {count}" for name, count in counts.items())
+            raise self._error("submission.variants", f"claims gave them different numbers of seeds: {listed}")
 
     @property
     def submitted(self) -> list[str]:
@@ -186,7 +225,7 @@ class Study:
     def submitted_seed(self) -> int:
         """Seed whose artifact is submitted."""
         block = self.settings.submission
-        return self.settings.seeds[0] if block is None or block.seed is None else block.seed
+        return self.seeds_of()[0] if block is None or block.seed is None else block.seed
 
     def _error(self, key: str, what: str, given: str | None = None, known: list[str] | None = None) -> ConfigError:
         hint = f"; did you mean {nearest_key(given, known)}?" if given and known else ""
@@ -194,7 +233,7 @@ class Study:
 
     def _declared_runs(self) -> Iterator[Run]:
         named = [*self.settings.variants, *(name for name, _ in self.matched_overrides())]
-        main = ((name, self.settings.seeds) for name in named)
+        main = ((name, self.seeds_of(name)) for name in named)
         swept = (
             (sweep_point(sweep.of, name, value), sweep.seeds)
             for name, sweep in self.settings.sweeps.items()

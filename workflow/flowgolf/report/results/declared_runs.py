@@ -26,6 +26,11 @@ def canonical(manifest: Mapping[str, Any]) -> dict[str, Any]:
     }
     runs = [run for run in manifest["runs"] if run["variant"] not in names]
     main = main_variants(manifest)
+    claims = {
+        name: {key: names.get(each, each) if key in ("arm", "against") else each for key, each in claim.items()}
+        for name, claim in manifest.get("claims", {}).items()
+    }
+    manifest = {**manifest, "claims": claims}
     return {**manifest, "sweeps": sweeps, "runs": runs, "main_variants": [name for name in main if name not in names]}
 
 

@@ -8,6 +8,7 @@ TABLE_SUFFIXES = (".csv", ".md", ".tex", ".html")
 PLOT_SUFFIXES = (".png", ".svg")
 SUMMARY = "summary.md"
 MATCHED = "two_by_two_matched"
+CLAIMS = "claims"
 
 
 def sweep_name(sweep: str) -> str:
@@ -15,12 +16,14 @@ def sweep_name(sweep: str) -> str:
     return f"sweep_{sweep}"
 
 
-def table_names(sweeps: Iterable[str], matched: bool = False) -> list[str]:
+def table_names(sweeps: Iterable[str], matched: bool = False, claims: bool = False) -> list[str]:
     """List the file names of all tables, summary.md included.
 
-    `sweeps` are the names of the study's sweeps; `matched` adds the 2x2 of arms exported with one bit plan.
+    `sweeps` are the names of the study's sweeps; `matched` adds the 2x2 of arms exported with one bit plan, `claims`
+    the verdicts on what the study claims.
     """
-    tables = [*TABLES, *([MATCHED] if matched else []), *(sweep_name(sweep) for sweep in sweeps)]
+    asked = [*([CLAIMS] if claims else []), *([MATCHED] if matched else [])]
+    tables = [*TABLES, *asked, *(sweep_name(sweep) for sweep in sweeps)]
     return [SUMMARY, *(table + suffix for table in tables for suffix in TABLE_SUFFIXES)]
 
 

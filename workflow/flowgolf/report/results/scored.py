@@ -7,7 +7,7 @@ from typing import Any
 
 from flowgolf.study.stages import STAGES
 
-SCORED = ("basis", "tries", "repeats")
+SCORED = ("basis", "tries", "repeats", "bytes_per_token")
 """Columns of the frame, after the stage's name: see `scored_cells`."""
 
 
@@ -18,6 +18,7 @@ def scored_cells(stage: str, record: Mapping[str, Any], run: Mapping[str, Any]) 
         f"{stage}_basis": basis_of(record),
         f"{stage}_tries": num_tries(stage, record, run),
         f"{stage}_repeats": repeats.get("documents"),
+        f"{stage}_bytes_per_token": record["bytes"] / record["tokens"] if record.get("bytes") else None,
     }
 
 

@@ -13,6 +13,7 @@ from flowgolf.report.results.study_rules import check, commit_notes
 from flowgolf.report.results.words import unlike_notes
 from flowgolf.report.tables.arms import arms_table
 from flowgolf.report.tables.beside_published import compare_table
+from flowgolf.report.tables.claims import claims_table
 from flowgolf.report.tables.effects import effects_table
 from flowgolf.report.tables.parts import parts_table
 from flowgolf.report.tables.per_seed import seeds_table
@@ -44,6 +45,7 @@ def study_tables(results: Results, published: Results | None) -> list[Table]:
     for the whole study.
     """
     evaluated = [
+        *([claims_table(results)] if results.manifest.get("claims") else []),
         seeds_table(results),
         two_by_two_table(results, results.manifest["two_by_two"]),
         *([matched_table(results)] if results.manifest.get("matched") else []),
@@ -78,6 +80,7 @@ def with_notes(tables: Sequence[Table], results: Results) -> list[Table]:
 def main_text(results: Results) -> str:
     """Make the main tables as Markdown: the study's question, the seeds of its main variants, the 2x2."""
     main = [
+        *([claims_table(results)] if results.manifest.get("claims") else []),
         seeds_table(results, results.manifest["main_variants"]),
         two_by_two_table(results, results.manifest["two_by_two"]),
     ]
