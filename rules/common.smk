@@ -8,6 +8,7 @@ out: study, layout, expected, RESULTS, RUN, code(), left_by(), asked_of(), resul
 
 import gc
 import json
+import sys
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
@@ -275,7 +276,10 @@ def tell_next_seeds():
     more = {arm: count for arm, count in record["seeds"].items() if count > len(study.seeds_of(arm))}
     if more:
         listed = ", ".join(f"{arm} seed {count}" for arm, count in more.items())
-        logger.info(f"undecided: {', '.join(record['undecided'])}; the same command goes on with {listed}")
+        print(
+            f"undecided: {', '.join(record['undecided'])}; the same command goes on with {listed}",
+            file=sys.stderr,
+        )
 
 
 def show_partial_results():

@@ -143,7 +143,9 @@ def dotted(location: tuple[int | str, ...], keys: list[str]) -> str:
     """A pydantic location as a key path; the tag of a tagged union is not a key and is left out."""
     known = {part for key in keys for part in key.split(".")}
     tags = {part for part in location[:-1] if isinstance(part, str) and part not in known}
-    in_tagged_block = bool(location) and location[0] in ("data", "seeds")
+    if location[:1] == ("seeds",):
+        return ".".join(str(part) for part in location if part not in ("list", "rule"))
+    in_tagged_block = bool(location) and location[0] == "data"
     return ".".join(str(part) for part in location if not (in_tagged_block and part in tags))
 
 

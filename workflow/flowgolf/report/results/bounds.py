@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from flowgolf.report.results.seed_statistics import BPB_DECIMALS
+
 Values = NDArray[np.float64]
 Bounds = tuple[float, float, float]
 """Estimate, lower bound, upper bound."""
@@ -19,14 +21,19 @@ def anytime(differences: Values, error_rate: float) -> Bounds:
     The confidence sequence of the t statistic under a normal mixture: differences are independent and normal, their
     standard deviation unknown. With mean d and t = sqrt(n) (mean - m) / sd, the mixture of effect sizes from
     N(0, EFFECT_SCALE^2) is a martingale when m is the true mean (Lai 1976), so Ville's inequality bounds it.
-    Before the bounds are finite they are infinite: no look at few seeds decides anything.
+    With fewer than three differences, or without a spread, the bounds are infinite: nothing is decided.
     """
     n = len(differences)
     mean = float(differences.mean()) if n else math.nan
     if n < 2:
         return mean, -math.inf, math.inf
-    half = anytime_t(n, error_rate) * float(differences.std(ddof=1)) / math.sqrt(n)
+    half = anytime_t(n, error_rate) * sd(differences) / math.sqrt(n)
     return (mean, mean - half, mean + half) if half > 0 else (mean, -math.inf, math.inf)
+
+
+def sd(values: Values) -> float:
+    """Sample standard deviation; exactly nought where all values are the same up to the rounding of float64 sums."""
+    return float(values.std(ddof=1)) if np.ptp(values.round(BPB_DECIMALS)) > 0 else 0.0
 
 
 def anytime_t(n: int, error_rate: float) -> float:
@@ -39,7 +46,7 @@ def anytime_t(n: int, error_rate: float) -> float:
 def welch(ours: Values, theirs: Values, error_rate: float) -> Bounds:
     """One-sided bounds of the difference of two means, ours - theirs, by Welch's t; each holds at one look alone."""
     estimate = float(ours.mean() - theirs.mean()) if len(ours) and len(theirs) else math.nan
-    if min(len(ours), len(theirs)) < 2 or not max(ours.std(), theirs.std()) > 0:
+    if min(len(ours), len(theirs)) < 2 or not max(sd(ours), sd(theirs)) > 0:
         return estimate, -math.inf, math.inf
     interval = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(1 - 2 * error_rate)
     return estimate, float(interval.low), float(interval.high)
@@ -52,5 +59,5 @@ def one_sample(differences: Values, error_rate: float, sigma: float | None = Non
     if n < (1 if sigma else 2):
         return mean, -math.inf, math.inf
     quantile = float(stats.norm.isf(error_rate) if sigma else stats.t.isf(error_rate, n - 1))
-    half = quantile * (sigma or float(differences.std(ddof=1))) / math.sqrt(n)
+    half = quantile * (sigma or sd(differences)) / math.sqrt(n)
     return (mean, mean - half, mean + half) if half > 0 else (mean, -math.inf, math.inf)

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from flowgolf.report.results.changes import flat
+from flowgolf.report.results.claims import judged_claims, wanted_seeds
 from flowgolf.report.results.collect import Results
 from flowgolf.report.results.declared_runs import declared_seeds
 from flowgolf.study.stages import SCORING_STAGES, STAGES
@@ -13,7 +14,8 @@ from flowgolf.study.stages import SCORING_STAGES, STAGES
 
 def check(results: Results) -> None:
     """Check the rules over all records of a study. Raises ValueError, which names every broken rule."""
-    problems = [*missing_seeds(results), *unequal_settings(results), *missing_plans(results), *mixed_partial(results)]
+    rules = (missing_seeds, unasked_seeds, unequal_settings, missing_plans, mixed_partial)
+    problems = [problem for rule in rules for problem in rule(results)]
     if problems:
         raise ValueError("the records break a rule of docs/spec/legality.md: " + "; ".join(problems))
 
@@ -25,6 +27,20 @@ def missing_seeds(results: Results) -> Iterator[str]:
         absent = [str(seed) for seed in seeds if (variant, seed) not in present]
         if absent:
             yield f"variant {variant}: declared seed {', '.join(absent)} is not among the runs (rule 14)"
+
+
+def unasked_seeds(results: Results) -> Iterator[str]:
+    """Rule 14, where claims add seeds: say which arm has more than its claims had asked for when they were decided."""
+    rule = results.manifest.get("seed_rule")
+    if not rule:
+        return
+    for arm, count in wanted_seeds(judged_claims(results), rule["most"]).items():
+        asked, present = max(count, rule["start"]), len(results.seeds(arm))
+        if present > asked:
+            yield (
+                f"variant {arm}: seed {asked + 1} was added after its claims were decided at {asked} (rule 14); "
+                "delete claims.json to begin the rounds again"
+            )
 
 
 def unequal_settings(results: Results) -> Iterator[str]:
