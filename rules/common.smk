@@ -266,20 +266,12 @@ def forget_old_states():
 def tell_next_seeds():
     """After a complete launch: which claims are undecided, and how many seeds their arms get with the next one."""
     path = Path(RESULTS, rounds.RECORD)
-    if (
-        study.rule is None
-        or not path.exists()
-        or not any(job.rule.name == "all" for job in workflow.dag.jobs)
-    ):
-        return
-    record = json.loads(path.read_text())
-    more = {arm: count for arm, count in record["seeds"].items() if count > len(study.seeds_of(arm))}
-    if more:
-        listed = ", ".join(f"{arm} seed {count}" for arm, count in more.items())
-        print(
-            f"undecided: {', '.join(record['undecided'])}; the same command goes on with {listed}",
-            file=sys.stderr,
-        )
+    if study.rule and path.exists() and any(job.rule.name == "all" for job in workflow.dag.jobs):
+        record = json.loads(path.read_text())
+        listed = ", ".join(f"{arm} seed {count}" for arm, count in record["next"].items())
+        if listed:
+            undecided = ", ".join(record["undecided"])
+            print(f"undecided: {undecided}; the same command goes on with {listed}", file=sys.stderr)
 
 
 def show_partial_results():

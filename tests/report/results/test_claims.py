@@ -100,6 +100,8 @@ def test_seeds_come_one_at_a_time_until_it_is_decided_or_the_most_is_reached(tmp
     assert wanted("more", noisy, RULE) == {"nfm": 5, "base": 5}
     assert wanted("most", noisy, {"start": 3, "most": 4}) == {"nfm": 4, "base": 4}
     assert wanted("decided", CLEAR, RULE) == {"nfm": 3, "base": 3}
+    at_the_end = collect_results(planted(tmp_path / "end", noisy, {"start": 3, "most": 4}).manifest_path)
+    assert (record_of(at_the_end)["undecided"], record_of(at_the_end)["next"]) == (["helps"], {})
 
 
 def test_a_seed_that_is_missing_is_waited_for(tmp_path: Path) -> None:

@@ -129,10 +129,12 @@ def record_of(results: Results) -> dict[str, Any]:
     """What the next launch reads and a person may: every look at every claim, and the seeds that arms should have."""
     judged = judged_claims(results)
     rule = results.manifest.get("seed_rule")
+    wanted = wanted_seeds(judged, rule["most"]) if rule else {}
     return {
         "claims": {each.name: [finite(each_look) for each_look in each.looks] for each in judged},
         "undecided": [each.name for each in judged if not each.decided],
-        "seeds": wanted_seeds(judged, rule["most"]) if rule else {},
+        "seeds": wanted,
+        "next": {arm: count for arm, count in wanted.items() if count > len(results.seeds(arm))},
     }
 
 
