@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 import yaml
 
 from cluster.private_slurm import NEEDED
+from flowgolf import ideas
 from repository import ROOT
 
 PROGRAMS = {
@@ -38,6 +40,34 @@ def quick_config() -> dict[str, Any]:
 def config(quick_config: dict[str, Any]) -> dict[str, Any]:
     """A copy of the quick study to change."""
     return deepcopy(quick_config)
+
+
+class Ideas:
+    """Ideas that this process knows, as long as a test lasts."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.folder, self.patch, self.paths = folder, patch, []
+
+    def write(self, text: str) -> str:
+        """Write an idea; its name is that of no other test, because a module is imported once."""
+        path = self.folder / f"{self.folder.name.replace('-', '_')}_{len(self.paths)}.py"
+        path.write_text(text)
+        return self.know(path)
+
+    def know(self, path: Path) -> str:
+        """Make a file known; its name."""
+        self.paths.append(path)
+        self.patch.setenv(ideas.VARIABLE, os.pathsep.join(map(str, self.paths)))
+        ideas.files.cache_clear()
+        return path.stem
+
+
+@pytest.fixture
+def own_ideas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ideas]:
+    """Ideas of a test, of kinds that settings name."""
+    yield Ideas(tmp_path, monkeypatch)
+    monkeypatch.undo()
+    ideas.files.cache_clear()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

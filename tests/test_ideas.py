@@ -25,13 +25,18 @@ def file(tmp_path):
 def test_what_a_file_brings_is_what_its_class_is_derived_from(file):
     assert ideas.kind_of(file(PART, "a.py")) == "part"
     assert ideas.kind_of(file(OPTIMISER, "b.py")) == "optimiser"
-    assert {ideas.kind_of(path) for path in (ROOT / "ideas").glob("*.py")} == {"part", "optimiser"}
+    assert {ideas.kind_of(path) for path in (ROOT / "ideas").glob("*.py")} == set(ideas.KINDS.values())
 
 
 @pytest.mark.parametrize(
     ("text", "name", "message"),
     [
-        ("x = 1\n", "mine.py", "mine.py: an idea's file has a class derived from Part or Optimizer, found 0 of these"),
+        (
+            "x = 1\n",
+            "mine.py",
+            "mine.py: an idea has a class derived from one of Part, Optimizer, TTTMethod, RateSchedule, Quantiser; "
+            "found 0 of these",
+        ),
         (PART + OPTIMISER, "mine.py", "found 2 of these kinds"),
         ("class (\n", "mine.py", "mine.py:1: invalid syntax"),
         (

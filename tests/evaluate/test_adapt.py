@@ -1,6 +1,7 @@
 """What trains, on which rows, at which rate, and only after it was scored."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,10 +9,12 @@ import torch
 
 from evaluate.small_study import SmallStudy
 from flowgolf.data.dataset import Dataset
-from flowgolf.evaluate.adapt import Adapter, rate_multiplier, steps
+from flowgolf.evaluate.adapt import Adapter, rate_multiplier
 from flowgolf.evaluate.artifact import load_gpt
+from flowgolf.evaluate.method import TTTMethod
 from flowgolf.evaluate.score_first import ScoreFirst
 from flowgolf.evaluate.settings import LegalTTTSettings
+from flowgolf.evaluate.trials import TokenArray
 from flowgolf.scoring.ledger import IllegalEvaluationError
 from flowgolf.scoring.windows import Segment
 
@@ -38,7 +41,8 @@ def test_rate_warms_up_over_a_twentieth_and_falls_to_zero() -> None:
 def test_rows_lie_inside_the_chunk_in_order_and_the_rest_is_left_out() -> None:
     settings = LegalTTTSettings(seq_len=10, stride=5, chunk_tokens=38, batch_seqs=2, epochs=2)
     first_pass = [[Segment(38, 48), Segment(48, 58)], [Segment(58, 68)]]
-    assert list(steps(38, 76, settings)) == first_pass * 2
+    method = TTTMethod(SimpleNamespace(blocks=[None] * 2), settings)
+    assert list(method.rows(38, 76, TokenArray(np.zeros(77)))) == first_pass * 2
 
 
 def test_frozen_blocks_stay_and_all_else_moves(study: SmallStudy) -> None:

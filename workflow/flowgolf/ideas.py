@@ -1,4 +1,4 @@
-"""Ideas: files of the user's own beside a study, each with a part of the model or an optimiser.
+"""Ideas: files of the user's own beside a study: a part of the model, an optimiser, or another of KINDS.
 
 Which settings there are is decided when `flowgolf.model.settings` is imported, so a process has to know the files
 before that: `announce` writes them into its environment, from which every process that it starts has them too. A file
@@ -16,7 +16,13 @@ from typing import Any
 PACKAGE = "flowgolf_ideas"
 """What the module of `ideas/my_part.py` is called: flowgolf_ideas.my_part."""
 VARIABLE = "FLOWGOLF_IDEAS"
-KINDS = {"Part": "part", "Optimizer": "optimiser"}
+KINDS = {
+    "Part": "part",
+    "Optimizer": "optimiser",
+    "TTTMethod": "TTT method",
+    "RateSchedule": "rate schedule",
+    "Quantiser": "quantiser",
+}
 """A class that an idea is derived from -> what the idea is."""
 LIBRARIES = ("flowgolf", "torch", "numpy", "pydantic")
 """What an idea may import besides Python's own library: nothing whose edits would go unseen."""
@@ -80,8 +86,8 @@ def kind_of(path: Path) -> str:
             raise IdeaError(f"{path}:{line}: imports {module}; an idea is one file that may import {allowed()}")
     found = {KINDS[base] for base in bases(tree) if base in KINDS}
     if len(found) != 1:
-        words = " or ".join(KINDS)
-        raise IdeaError(f"{path}: an idea's file has a class derived from {words}, found {len(found)} of these kinds")
+        words = ", ".join(KINDS)
+        raise IdeaError(f"{path}: an idea has a class derived from one of {words}; found {len(found)} of these kinds")
     return found.pop()
 
 
@@ -98,7 +104,12 @@ def bases(tree: ast.Module) -> Iterator[str]:
     """Names of what the file's classes are derived from, without the modules before them."""
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
-            yield from (ast.unparse(base).rpartition(".")[2] for base in node.bases)
+            yield from base_names(node)
+
+
+def base_names(node: ast.ClassDef) -> list[str]:
+    """Names of what a class is derived from, without the modules before them."""
+    return [ast.unparse(base).rpartition(".")[2] for base in node.bases]
 
 
 def allowed() -> str:

@@ -1,12 +1,13 @@
 """Training on text that has been scored (docs/spec/evaluation.md, E6 to E8)."""
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 
+from flowgolf import named
+from flowgolf.evaluate.method import TTTMethod
 from flowgolf.evaluate.settings import LegalTTTSettings
 from flowgolf.model.gpt import GPT
 from flowgolf.scoring.ledger import Ledger
@@ -26,64 +27,72 @@ def rate_multiplier(chunk: int, num_chunks: int, warm: bool = True) -> float:
     return 0.5 * (1 + math.cos(math.pi * (chunk - warmup) / max(num_chunks - 1 - warmup, 1)))
 
 
-def steps(begin: int, end: int, settings: LegalTTTSettings) -> Iterator[list[Segment]]:
-    """Rows of each training step on a chunk: `epochs` passes in order; a rest shorter than a row is left out."""
-    starts = range(begin, end - settings.seq_len + 1, settings.seq_len)
-    rows = [Segment(start, start + settings.seq_len) for start in starts]
-    for _ in range(settings.epochs):
-        for first in range(0, len(rows), settings.batch_seqs):
-            yield rows[first : first + settings.batch_seqs]
-
-
 DIVERGED = 2.0
 """Times the loss of a model that knows nothing, ln(vocabulary), from which on a training has gone astray: the soft cap
 of the logits keeps losses finite whatever becomes of the weights."""
 
 
 class Adapter:
-    """Optimiser of the weights above the frozen blocks; its momentum carries over from chunk to chunk."""
+    """Trains what a method says; its optimiser's state carries over from chunk to chunk, unless the method resets."""
 
     def __init__(self, gpt: GPT, settings: LegalTTTSettings) -> None:
-        """Freeze the first blocks; more than there are is a ValueError."""
-        if settings.freeze_blocks > len(gpt.blocks):
-            raise ValueError(
-                f"freeze_blocks {settings.freeze_blocks} is more than the {len(gpt.blocks)} blocks of the artifact"
-            )
+        """Let the weights train that the method names; ValueError for a method that cannot, or that names none."""
         self.gpt, self.settings = gpt, settings
-        self.weights = trainable_weights(gpt, settings.freeze_blocks)
+        kind = named.named_class("TTT method", settings.method) if settings.method else TTTMethod
+        self.method: TTTMethod = kind(gpt, settings)
+        self.weights = trained_weights(gpt, self.method)
+        self.first = [weight.detach().clone() for weight in self.weights] if kind.resets != TTTMethod.resets else []
+        """The artifact's weights, where the method may ask for them again."""
         self.device = device_of(gpt)
         self.generator = torch.Generator(self.device).manual_seed(settings.seed)
         compiled = self.device.type == "cuda" if settings.compile is None else settings.compile
         self.compiled_loss = (
             torch.compile(gpt.training_loss, fullgraph=True, dynamic=False) if compiled else gpt.training_loss
         )
-        self.regular = min(settings.batch_seqs, settings.chunk_tokens // settings.seq_len)
-        """Rows of the steps that go through compiled code: most, or all, have as many."""
+        self.regular = (min(settings.batch_seqs, settings.chunk_tokens // settings.seq_len), settings.seq_len)
+        """Rows and their length in the steps that go through compiled code: most, or all, have these."""
         self.diverged_at = DIVERGED * math.log(gpt.settings.vocab_size)
-        self.optimizer: torch.optim.Optimizer
-        if settings.optimizer == "sgd":
-            self.optimizer = torch.optim.SGD(self.weights, lr=settings.lr, momentum=settings.momentum)
-        else:
-            self.optimizer = torch.optim.AdamW(self.weights, lr=settings.lr, weight_decay=0.0)
+        self.optimizer = self.method.optimizer(self.weights)
 
     def train(self, stream: TokenStream, begin: int, end: int, rate: float, ledger: Ledger) -> None:
         """Train on positions `[begin, end)` at learning rate `rate`; the ledger is asked before each step."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
         self.gpt.train()
-        for rows in steps(begin, end, self.settings):
+        due = self.method.resets(begin // self.settings.chunk_tokens)
+        for rows in self.method.rows(begin, end, stream):
+            self._check(rows)
             ledger.update(rows)
+            if due:
+                self._begin_again()
+                due = False
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
             self._step(stream, rows)
         self.gpt.eval()
 
+    def _check(self, rows: list[Segment]) -> None:
+        """ValueError for rows that make no batch."""
+        lengths = sorted({end - start for start, end in rows})
+        if len(lengths) != 1:
+            raise ValueError(
+                f"evaluate.legal_ttt.method {self.settings.method}: a step has rows of one length, at least one row; "
+                f"found {'rows of ' + ', '.join(map(str, lengths)) if rows else 'none'}"
+            )
+
+    def _begin_again(self) -> None:
+        """The artifact's weights, and an optimiser that has seen nothing."""
+        with torch.no_grad():
+            for weight, first in zip(self.weights, self.first, strict=True):
+                weight.copy_(first)
+        self.optimizer = self.method.optimizer(self.weights)
+
     def _step(self, stream: TokenStream, rows: list[Segment]) -> None:
-        """One step on consecutive rows of seq_len positions; FloatingPointError where the training has diverged."""
-        seq_len, start = self.settings.seq_len, rows[0].start
-        tokens = torch.from_numpy(stream.read(start, len(rows) * seq_len + 1).astype(np.int64)).to(self.device)
-        inputs, targets = tokens[:-1].view(-1, seq_len), tokens[1:].view(-1, seq_len)  # (rows, seq_len)
+        """One step on rows of one length; FloatingPointError where the training has diverged."""
+        read = np.stack([stream.read(start, end - start + 1) for start, end in rows])
+        tokens = torch.from_numpy(read.astype(np.int64)).to(self.device)
+        inputs, targets = tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous()  # (rows, length)
         auxiliary = self.settings.aux_loss
         draws = self.gpt.draws(inputs, self.generator) if auxiliary else None
-        training_loss = self.compiled_loss if len(rows) == self.regular else self.gpt.training_loss
+        training_loss = self.compiled_loss if inputs.shape == self.regular else self.gpt.training_loss
         with precision(self.device):
             loss = training_loss(inputs, targets, draws, auxiliary)
         if not loss.total.item() <= self.diverged_at:
@@ -109,9 +118,11 @@ class Adapter:
         self.generator.set_state(state["generator"].cpu())
 
 
-def trainable_weights(gpt: GPT, freeze_blocks: int) -> list[torch.nn.Parameter]:
-    """Freeze the first blocks and return the other weights, in the model's order."""
-    frozen = {id(weight) for block in list(gpt.blocks)[:freeze_blocks] for weight in block.parameters()}
-    for weight in gpt.parameters():
-        weight.requires_grad_(id(weight) not in frozen)
-    return [weight for weight in gpt.parameters() if weight.requires_grad]
+def trained_weights(gpt: GPT, method: TTTMethod) -> list[torch.nn.Parameter]:
+    """Freeze what does not train and return the other weights, in the model's order; ValueError for none."""
+    for name, weight in gpt.named_parameters():
+        weight.requires_grad_(method.trains(name, weight))
+    found = [weight for weight in gpt.parameters() if weight.requires_grad]
+    if not found:
+        raise ValueError(f"evaluate.legal_ttt.method {method.settings.method}: trains none of the artifact's weights")
+    return found

@@ -15,7 +15,7 @@ from flowgolf.data.repeats import Repeats
 from flowgolf.evaluate.artifact import load_gpt
 from flowgolf.files import sha256
 from flowgolf.model.gpt import GPT
-from flowgolf.scoring.ledger import Event
+from flowgolf.scoring.ledger import Event, training_rounds
 from flowgolf.scoring.precision import device_of, precision, precision_on
 from flowgolf.scoring.referee import Referee
 from flowgolf.scoring.score import Score
@@ -100,8 +100,7 @@ def score_before_update(events: Sequence[Event]) -> str:
             scored = merged([*scored, (begin, end)])
         elif not any(first <= begin and end <= last for first, last in scored):
             raise CheckError(f"rule 3, score before update: training on [{begin}, {end}) before all of it was scored")
-    num_rounds = sum(event.kind == "update" for event in events)
-    return f"each of {num_rounds} rounds of training follows the scoring of its targets"
+    return f"each of {training_rounds(events)} rounds of training follows the scoring of its targets"
 
 
 def merged(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -220,7 +219,7 @@ def replayed(referees: Mapping[str, Referee]) -> str:
 def chained(referees: Mapping[str, Referee]) -> str:
     """Rule 18: the chain of weights has one link for each round of updates, and the last is what the model holds."""
     for name, referee in referees.items():
-        rounds, length = sum(event.kind == "update" for event in referee.ledger.events), referee.chain.length
+        rounds, length = training_rounds(referee.ledger.events), referee.chain.length
         if length != 1 + rounds:
             raise CheckError(f"rule 18, chain of weights: {name} has {length} links for {rounds} rounds of updates")
         if referee.chain.digest_of(referee.model) != referee.chain.last:

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from flowgolf import named
 from flowgolf.scoring.settings import WindowSettings
 from flowgolf.settings import Settings, added
 
@@ -27,6 +28,9 @@ class LegalTTTSettings(WindowSettings):
     """Rows of seq_len in one training step."""
     epochs: int = Field(10, ge=1)
     """Passes over a chunk."""
+    method: str | None = added(None)
+    """An idea that says what trains, with which optimiser, on which rows and when it begins again; null: as the other
+    settings say."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """Optimiser of the adaptation."""
     lr: float = Field(0.002, gt=0)
@@ -45,6 +49,12 @@ class LegalTTTSettings(WindowSettings):
     """Seed of the auxiliary loss's random draws."""
     save_every_chunks: int = Field(10, ge=1)
     """Chunks between two saved states, from which a killed evaluation goes on."""
+
+    @model_validator(mode="after")
+    def check_method(self) -> "LegalTTTSettings":
+        """Refuse a method that is no idea of the study."""
+        named.check("TTT method", self.method)
+        return self
 
     @model_validator(mode="after")
     def check_chunk(self) -> "LegalTTTSettings":

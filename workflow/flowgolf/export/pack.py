@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flowgolf.export import kinds, lqer, planes
+from flowgolf.export import kinds, lqer, planes, quantiser
 from flowgolf.export.codec import Coding
 from flowgolf.export.container import Correction, Header, Plane, Span, TensorEntry
 from flowgolf.export.correct import corrected
@@ -19,7 +19,7 @@ from flowgolf.export.encode import encode, encoded_bytes
 from flowgolf.export.grouping import symbol_entropy_bytes
 from flowgolf.export.packed import Packed
 from flowgolf.export.plan import Plan
-from flowgolf.export.quantize import quantise
+from flowgolf.export.quantize import Quantised, quantise
 from flowgolf.export.settings import ExportSettings
 from flowgolf.model.roles import Stored
 
@@ -90,17 +90,23 @@ class Packer:
     def pack(self, name: str, bits: int) -> Packed:
         """Quantised and grouped tensor; a scale beyond float16 is a ValueError, as is what its clip cannot do."""
         if (name, bits) not in self.packed:
-            tensor, settings = self.tensors[name], self.settings
-            k = kinds.grid_of(self.stored[name], settings).k
-            hessian = self.hessians.get(name) if settings.gptq else None
             try:
-                quantised = quantise(tensor, bits, settings.scale_floor, settings.clip, k, hessian)
+                quantised = self.quantised(name, bits)
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from None
             if not quantised.scale.isfinite().all():
-                raise ValueError(f"{name}: a weight of {tensor.abs().max():.3g} is too large for a float16 scale")
+                largest = self.tensors[name].abs().max()
+                raise ValueError(f"{name}: a weight of {largest:.3g} is too large for a float16 scale")
             self.packed[name, bits] = Packed.of(quantised, bits)
         return self.packed[name, bits]
+
+    def quantised(self, name: str, bits: int) -> Quantised:
+        """Integers and scales of a tensor as the settings, or the idea that they name, choose them."""
+        tensor, hessian, settings = self.tensors[name], self.hessians.get(name), self.settings
+        if settings.quantiser:
+            return quantiser.quantised(tensor, bits, hessian, settings)
+        k = kinds.grid_of(self.stored[name], settings).k
+        return quantise(tensor, bits, settings.scale_floor, settings.clip, k, hessian if settings.gptq else None)
 
     def corrections(self, plan: Plan) -> list[Correction]:
         """Low-rank corrections: of the tensors whose quantising has the largest Frobenius norm of error."""

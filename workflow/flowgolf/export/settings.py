@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from flowgolf import named
 from flowgolf.settings import Settings, added
 
 Bits = Literal[4, 5, 6, 7, 8]
@@ -53,6 +54,9 @@ class ExportSettings(Settings):
     """Rows of seq_len tokens in a batch of calibration."""
     gptq: bool = added(False, as_before=False)
     """Choose the integers by GPTQ with the Hessians, instead of rounding to nearest; needs calibration_batches."""
+    quantiser: str | None = added(None)
+    """An idea that chooses integers and scales from a tensor, its bits, and its Hessian where there is one; null: as
+    clip and gptq say."""
     lqer_rank: int = added(0, as_before=0, ge=0, le=64)
     """Rank of the low-rank correction of what quantising lost; 0: none."""
     lqer_tensors: int = added(3, as_before=3, ge=1)
@@ -68,6 +72,14 @@ class ExportSettings(Settings):
         """Refuse GPTQ without anything to calibrate on."""
         if self.gptq and not self.calibration_batches:
             raise ValueError("gptq: needs Hessians: set calibration_batches to 1 or more (the record: 64)")
+        return self
+
+    @model_validator(mode="after")
+    def check_quantiser(self) -> "ExportSettings":
+        """Refuse a quantiser that is no idea of the study, and one beside GPTQ, which would choose the integers too."""
+        named.check("quantiser", self.quantiser)
+        if self.quantiser and self.gptq:
+            raise ValueError(f"gptq: true, but the quantiser {self.quantiser} chooses the integers; set one of the two")
         return self
 
     @property

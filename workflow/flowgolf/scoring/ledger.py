@@ -1,6 +1,7 @@
 """The book of what was scored and trained, in which order; illegal entries raise (docs/spec/evaluation.md, E9)."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,11 @@ class Event(NamedTuple):
     begin: int
     end: int
     steps: int
+
+
+def training_rounds(events: Sequence[Sequence[Any]]) -> int:
+    """Rounds of training in a log of events: updates with no scoring between them are one, wherever their rows lie."""
+    return sum(kind == "update" for kind, _ in groupby(event[0] for event in events))
 
 
 class Ledger:

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flowgolf import provenance
+from flowgolf import named, provenance
 from flowgolf.model import registry as parts
 from flowgolf.study.runtime import runtime
 from flowgolf.study.settings import RunSettings
@@ -49,13 +49,14 @@ class Expected:
         return provenance.WORKFLOW / "scripts" / f"{name}.py"
 
     def modules(self, stage: str, variant: str) -> tuple[str, ...]:
-        """Modules that the stage runs without an import statement that names them: parts of the model, optimisers."""
+        """Modules that the stage runs without an import statement that names them: parts, optimisers, ideas."""
         run = self.study.variants[variant]
         script = self.script(stage, variant).stem
         runs_model = STAGES[stage].runs_model or script == CALIBRATED_EXPORT
         names = [parts.module_name(key) for key in parts.switched_on(run.model) if runs_model]
         if script == "train":
             names += [optimisers.module_name(name) for name in optimisers.switched_on(run.train)]
+        names += map(named.module_name, named.chosen(run.model_dump(), script).values())
         return tuple(names)
 
     def _label(self, stage: str, variant: str) -> str:

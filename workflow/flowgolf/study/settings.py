@@ -122,7 +122,8 @@ class StudySettings(Settings):
     imports: dict[str, ImportSettings] = {}
     """Variants whose weights come from a file."""
     ideas: list[str] = []
-    """Files of your own, each with a part of the model or an optimiser; see docs/ideas.md."""
+    """Files of your own, each with a part of the model, an optimiser, a TTT method, a rate schedule or a quantiser; see
+    docs/ideas.md."""
     claims: dict[str, ClaimSettings] = {}
     """What is claimed of arms before they run, each decided with a stated error rate; see docs/claims.md."""
     report: ReportSettings = ReportSettings()

@@ -265,6 +265,10 @@ class Study:
     def identity(self, stage: str, variant: str) -> dict[str, Any]:
         """Those of them that decide what the stage makes, as JSON values: what its result is identified by."""
         blocks = {name: identity(block) for name, block in self.blocks(stage, variant).items()}
+        run = self.variants[variant]
+        if stage == "export" and run.export.code_bytes is None and run.evaluate.legal_ttt.method:
+            # the idea stands in the train_gpt.py that counts against the cap; what else does is the training's
+            blocks["code"] = {"method": run.evaluate.legal_ttt.method}
         return without_execution(blocks, STAGES[stage].execution)
 
     def owner(self, stage: str, variant: str) -> str:

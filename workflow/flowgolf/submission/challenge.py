@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from flowgolf.data.dataset import combined
-from flowgolf.scoring.ledger import IllegalEvaluationError, Ledger
+from flowgolf.scoring.ledger import IllegalEvaluationError, Ledger, training_rounds
 from flowgolf.submission.seeds import EVALUATIONS, SeedRecords
 
 SECONDS = 600
@@ -60,7 +60,7 @@ def no_slot(run: SeedRecords) -> bool:
     """No weight is fitted to the text that it scores: the chains have a link for each booked round of training alone,
     which is none in the sliding window, and the replayed positions have the chained weights' nats.
     """
-    rounds = sum(event[0] == "update" for event in run.checks["legal_ttt"]["events"])
+    rounds = training_rounds(run.checks["legal_ttt"]["events"])
     linked = all(chain["links"] == 1 for chain in chains(run.sliding))
     return linked and all(chain["links"] == 1 + rounds for chain in chains(run.legal_ttt)) and replayed(run)
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from flowgolf import named
 from flowgolf.settings import Settings, added
 from flowgolf.train import registry
 
@@ -31,6 +32,8 @@ class TrainSettings(Settings):
     """Last share of the steps, or of the time under a cap, over which the rates fall; null: warmdown_steps decides."""
     min_rate: float = added(0.0, as_before=0.0, ge=0, le=1)
     """Share of their full value below which the rates do not fall."""
+    schedule: str | None = added(None)
+    """An idea that says how the rates change over the run; null: as warmdown_steps or warmdown_fraction say."""
     export_reserve_seconds: float = added(0.0, as_before=0.0, ge=0)
     """Seconds of max_seconds that are kept for the export's calibration, which counts as training."""
     order: Literal["stream", "shuffled"] = added("stream", as_before="stream")
@@ -127,4 +130,10 @@ class TrainSettings(Settings):
         for key in registry.CHOICES.values():
             if getattr(self, key) not in known:
                 raise ValueError(f"{key}: '{getattr(self, key)}' is no optimiser; there are {', '.join(known)}")
+        return self
+
+    @model_validator(mode="after")
+    def check_schedule(self) -> "TrainSettings":
+        """Refuse a schedule that is no idea of the study."""
+        named.check("rate schedule", self.schedule)
         return self

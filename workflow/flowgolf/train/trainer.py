@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from flowgolf import named
 from flowgolf.data.dataset import Dataset
 from flowgolf.model.gpt import GPT
 from flowgolf.model.settings import ModelSettings
@@ -20,7 +21,7 @@ from flowgolf.train.distributed import Ranks
 from flowgolf.train.ema import EMA
 from flowgolf.train.groups import optimizers, set_rates
 from flowgolf.train.reading import Reading, on_cpu
-from flowgolf.train.schedule import rate_in_share, rate_multiplier, rate_multiplier_in_time
+from flowgolf.train.schedule import Point, RateSchedule
 from flowgolf.train.settings import TrainSettings
 from flowgolf.train.validation import Asked, Validation, nobody
 
@@ -57,6 +58,8 @@ class Trainer:
         self.optimizers = optimizers(self.model, settings, self.ranks.spread)
         self.ema = EMA(self.model, settings.ema_decay)
         self.batches = Batches(data.train, settings, model_settings.seq_len, seed, self.device)
+        kind = named.named_class("rate schedule", settings.schedule) if settings.schedule else RateSchedule
+        self.schedule: RateSchedule = kind(settings)
         self.validation = Validation(self.model, data, self.ranks, self.device, self.compiled)
         self.late = self.on_gpu
         """Whether the figures of a step are read while the next one is computed, so that the GPU never waits."""
@@ -145,28 +148,25 @@ class Trainer:
         return losses.mean(1)
 
     def multiplier(self) -> float:
-        """The schedule's factor on every rate."""
-        settings, allowed = self.settings, self.settings.allowed_seconds
-        if settings.warmdown_fraction is not None:
-            rate = rate_in_share(self.fraction, settings.warmdown_fraction)
-        elif allowed is None:
-            rate = rate_multiplier(self.step, settings.steps, settings.warmdown_steps)
-        else:
-            seconds_per_step = self.elapsed_seconds / max(self.step, 1)
-            rate = rate_multiplier_in_time(self.elapsed_seconds, allowed, seconds_per_step, settings.warmdown_steps)
-        return max(rate, settings.min_rate)
+        """The schedule's factor on every rate; ValueError for what can be none."""
+        rate = self.schedule.multiplier(self.point)
+        if not (isinstance(rate, int | float) and 0 <= rate < math.inf):
+            raise ValueError(
+                f"{self.label}: train.schedule {self.settings.schedule}: the factor on the rates of step "
+                f"{self.step + 1} is {rate!r}; it has to be a finite number, 0 or more"
+            )
+        return max(float(rate), self.settings.min_rate)
 
     @property
-    def fraction(self) -> float:
-        """How much of the run is done: of its steps, or of its time where that is limited."""
-        allowed = self.settings.allowed_seconds
-        return self.step / self.settings.steps if allowed is None else self.elapsed_seconds / allowed
+    def point(self) -> Point:
+        """Where the run stands."""
+        return Point(self.step, self.settings.steps, self.elapsed_seconds, self.settings.allowed_seconds)
 
     @property
     def looping(self) -> bool:
         """Whether the recurrence loops by now; what is left at the end always does."""
         loop = self.model.settings.recurrence
-        return loop is None or self.fraction >= loop.from_fraction or self.finished()
+        return loop is None or self.point.fraction >= loop.from_fraction or self.finished()
 
     def take_step(self, looping: bool | None = None) -> dict[str, Any]:
         """One optimiser step, looping if it is time to or as it is told; its row of train.csv without validation."""

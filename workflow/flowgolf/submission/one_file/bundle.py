@@ -1,8 +1,8 @@
 """The self-contained train_gpt.py of a run, and its size: what counts as code against the cap.
 
-It has the parts and the optimisers that the run uses and no others, so that one more in the package changes no file of
-a run without it. Settings and what is left of a block of BLOCK_BYTES are filled up, so that neither another value nor a
-small edit changes what is left for the weights.
+It has the parts, optimisers and ideas that the run uses and no others, so that one more in the package changes no file
+of a run without it. Settings and what is left of a block of BLOCK_BYTES are filled up, so that neither another value
+nor a small edit changes what is left for the weights.
 """
 
 import sys
@@ -61,13 +61,13 @@ def digest(settings: Mapping[str, Any]) -> str:
 
 
 def size_bytes(settings: Mapping[str, Any], in_wrapper: bool = False) -> int:
-    """Size of the train_gpt.py of a run, as it is or in its wrapper; of `settings`, `model` and `train` matter."""
+    """Size of the train_gpt.py of a run, as it is or in its wrapper; `settings` are plain values."""
     return size_of(Needed.of(settings), in_wrapper)
 
 
 @cache
 def size_of(needed: Needed, in_wrapper: bool) -> int:
-    """Size of every train_gpt.py with these parts and optimisers."""
+    """Size of every train_gpt.py with these parts, optimisers and ideas."""
     asked = repr((needed, in_wrapper, sys.version))
     return int(remembered((asked.encode(), *texts()), lambda: compute_size(needed, in_wrapper)))
 

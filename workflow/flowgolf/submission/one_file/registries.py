@@ -1,4 +1,4 @@
-"""The parts and optimisers that a generated train_gpt.py has: those of its arm, spelt out; it has no folder to list.
+"""The parts, optimisers and ideas that a generated train_gpt.py has: those of its arm, spelt out; it lists no folder.
 
 Each text takes the place of a module that imports by name; in a file that holds all it needs a name is enough.
 """
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from flowgolf import named
 from flowgolf.model import registry as parts
 from flowgolf.model.declared import Declared
 from flowgolf.train import registry as optimisers
@@ -31,24 +32,38 @@ def optimiser_class(name):
 def names():
     return {names}
 """
+NAMED = """{imports}
+NAMED = {{{classes}}}
+def check(kind, name):
+    return
+def named_class(kind, name):
+    return NAMED[name]
+"""
 
 
 class Needed(NamedTuple):
-    """What a file has of the parts and optimisers of the package."""
+    """What a file has of the parts and optimisers of the package, and of ideas of other kinds."""
 
     parts: tuple[str, ...]
     optimisers: tuple[str, ...]
+    ideas: tuple[tuple[str, str], ...] = ()
+    """Kind and name of each of another kind."""
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Needed":
-        """What an arm needs; of its settings, as plain values, `model` and `train` are looked at."""
+        """What an arm needs; its settings as plain values."""
         model, train = SimpleNamespace(**settings["model"]), SimpleNamespace(**settings["train"])
-        return cls(tuple(parts.switched_on(model)), tuple(optimisers.switched_on(train)))
+        others = tuple(named.chosen(settings).items())
+        return cls(tuple(parts.switched_on(model)), tuple(optimisers.switched_on(train)), others)
 
 
 def sources(needed: Needed) -> dict[str, str]:
     """The text of each such module by its dotted name."""
-    return {parts.__name__: part_registry(needed.parts), optimisers.__name__: optimiser_registry(needed.optimisers)}
+    return {
+        parts.__name__: part_registry(needed.parts),
+        optimisers.__name__: optimiser_registry(needed.optimisers),
+        named.__name__: named_registry(needed.ideas),
+    }
 
 
 def part_registry(keys: tuple[str, ...]) -> str:
@@ -86,3 +101,10 @@ def optimiser_registry(names: tuple[str, ...]) -> str:
     imports = "\n".join(f"from {optimisers.module_name(name)} import {kind}" for name, kind in known.items())
     classes = ", ".join(f"{name!r}: {kind}" for name, kind in known.items())
     return OPTIMISERS.format(imports=imports, choices=optimisers.CHOICES, classes=classes, names=list(known))
+
+
+def named_registry(ideas: tuple[tuple[str, str], ...]) -> str:
+    """The classes of ideas of these kinds and names."""
+    known = {name: named.class_name(kind, name) for kind, name in ideas}
+    imports = "\n".join(f"from {named.module_name(name)} import {own}" for name, own in known.items())
+    return NAMED.format(imports=imports, classes=", ".join(f"{name!r}: {own}" for name, own in known.items()))
