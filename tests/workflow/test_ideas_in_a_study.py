@@ -3,12 +3,12 @@
 import json
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 
 import pytest
 
-from flowgolf.files import read_json
+from flowgolf.files import read_json, sha256
 from flowgolf.study.stages import STAGES
 from flowgolf.submission.folder import READABLE
 from repository import ROOT
@@ -16,9 +16,21 @@ from repository import ROOT
 pytestmark = pytest.mark.xdist_group("workflow")
 ARMS = {
     "gain": {"model": {"head_gain": {"start": 0.5}}},
-    "signed": {"train": {"scalar_optimizer": "sign_momentum"}},
+    "signed": {
+        "train": {"scalar_optimizer": "sign_momentum", "schedule": "cosine"},
+        "export": {"quantiser": "fitted_scale"},
+    },
     "norms": {"evaluate": {"legal_ttt": {"method": "norms_only_ttt"}}},
 }
+EDITS = [
+    ("head_gain", "y * self.gain", "self.gain * 1 * y"), ("norms_only_ttt", "0.99", "0.98"),
+    ("cosine", "WARM_UP = 0.05", "WARM_UP = 0.06"), ("fitted_scale", "TURNS = 8", "TURNS = 9"),
+]  # fmt: skip
+USERS = {
+    "head_gain": ("gain", "train"), "norms_only_ttt": ("norms", "legal_ttt"), "cosine": ("signed", "train"),
+    "fitted_scale": ("signed", "export"),
+}  # fmt: skip
+"""Idea -> variant and stage that an edit of it runs again."""
 
 
 @pytest.fixture
@@ -28,7 +40,7 @@ def with_ideas(clone):
     config["ideas"] = sorted(f"ideas/{path.name}" for path in (ROOT / "ideas").glob("*.py"))
     config["variants"] |= ARMS
     config["seeds"] = [1]
-    config["submission"]["variants"] = ["gain", "norms"]
+    config["submission"]["variants"] = list(ARMS)
     clone.write_config(config)
     yield clone
     clone.write_config(clone.config)
@@ -36,7 +48,7 @@ def with_ideas(clone):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_an_idea_costs_its_arm_and_stands_in_all_that_is_made_of_it(with_ideas):
+def test_an_idea_costs_its_arm_and_stands_in_all_that_is_made_of_it(with_ideas, tmp_path):
     clone = with_ideas
     planned = clone.planned()
     # norms has the weights of the baseline, and its own room for them: its train_gpt.py holds the idea
@@ -53,15 +65,15 @@ def test_an_idea_costs_its_arm_and_stands_in_all_that_is_made_of_it(with_ideas):
     assert "head_gain" in (clone.results / "tables" / "arms.md").read_text()
 
     generated_file_scores_alike(clone)
+    generated_file_trains_alike(clone, tmp_path)
 
-    with (
-        edited(clone, "head_gain", "y * self.gain", "self.gain * 1 * y"),
-        edited(clone, "norms_only_ttt", "0.99", "0.98"),
-    ):
+    with ExitStack() as edits:
+        for name, old, new in EDITS:
+            edits.enter_context(edited(clone, name, old, new))
         planned = clone.planned()
-        told = [clone.why(*asked).stdout for asked in (("gain", "train"), ("norms", "legal_ttt"))]
-    assert {stage: planned[stage] for stage in STAGES} == {"train": 1, "export": 1, "sliding": 1, "legal_ttt": 2}
-    for name, text in zip(("head_gain", "norms_only_ttt"), told, strict=True):
+        told = {name: clone.why(*each).stdout for name, each in USERS.items()}
+    assert {stage: planned[stage] for stage in STAGES} == {"train": 2, "export": 2, "sliding": 2, "legal_ttt": 3}
+    for name, text in told.items():
         assert f"  code: flowgolf_ideas.{name} changed" in text.splitlines()
 
 
@@ -78,6 +90,16 @@ def generated_file_scores_alike(clone):
         assert score["bpb"] == read_json(run / score["evaluation"] / f"{score['evaluation']}.json")["bpb"]
     base = read_json(clone.results / "runs" / "base" / "seed1" / "legal_ttt" / "legal_ttt.json")
     assert found[-1]["bpb"] != base["bpb"]
+
+
+def generated_file_trains_alike(clone, folder):
+    """The train_gpt.py of an arm with an optimiser, a schedule and a quantiser leaves its artifact to the bit."""
+    (folder / "train_gpt.py").write_bytes((clone.results / "submission" / "signed" / "train_gpt.py").read_bytes())
+    command = [sys.executable, "-P", "train_gpt.py", "train", "--data", str(clone.results / "data"), "--seed", "1"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    made = clone.results / "runs" / "signed" / "seed1" / "export"
+    assert sha256(folder / "artifact.bin") == read_json(made / "export.json")["artifact_sha256"]
 
 
 @contextmanager
@@ -98,6 +120,8 @@ def test_what_is_wrong_with_an_idea_is_told_before_any_job(clone):
     clone.write_config(config)
     told = clone.snakemake("-n").stdout
     assert "study.yaml: variants.signed.train.scalar_optimizer: 'sign_momentum' is no optimiser" in told
-    assert "study.yaml: variants.norms.evaluate.legal_ttt.method: 'norms_only_ttt' is no TTT method" in told
+    clone.write_config({**config, "variants": {**clone.config["variants"], "norms": ARMS["norms"]}})
+    told = clone.snakemake("-n").stdout
+    assert "variants.norms.evaluate.legal_ttt.method: 'norms_only_ttt' is no TTT method; `ideas:` names none" in told
     clone.write_config({**config, "ideas": ["ideas/head_gian.py"]})
     assert "head_gian.py: no such file" in clone.snakemake("-n").stdout

@@ -1,4 +1,6 @@
-"""What legal test-time training trains, with which optimiser, on which rows, and when it begins again (E6, E7, E17).
+"""What legal test-time training trains, with which optimiser, on which rows, and when it begins again.
+
+docs/spec/evaluation.md, E6, E7 and E16.
 
 A method decides nothing else: it is asked between scorings, every step that it asks for is entered in the ledger
 first, and the tokens that it can read are those that have been scored.

@@ -1,4 +1,4 @@
-"""The factor on every rate over a run (docs/spec/training.md, T5, T6 and T20)."""
+"""The factor on every rate over a run (docs/spec/training.md, T5, T6, T20 and T23)."""
 
 from typing import NamedTuple
 
