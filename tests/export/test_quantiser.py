@@ -14,6 +14,8 @@ from flowgolf.export.quantiser import quantised
 from flowgolf.export.quantize import quantise
 from flowgolf.export.settings import ExportSettings
 from flowgolf.export.unpack import load
+from flowgolf.study.errors import ConfigError
+from flowgolf.study.study import Study
 from repository import ROOT
 
 HEAD = "import torch\nfrom flowgolf.export.quantiser import Quantiser\n\n\nclass Mine(Quantiser):\n"
@@ -118,9 +120,17 @@ def test_a_quantiser_without_its_method_says_so(own_ideas: Any) -> None:
         quantised(torch.ones(2, 2), 6, None, settings)
 
 
-def test_a_quantiser_that_is_no_idea_and_one_beside_gptq_are_one_sentence(own_ideas: Any) -> None:
+def test_a_quantiser_that_is_no_idea_and_one_beside_another_choice_are_one_sentence(
+    own_ideas: Any, config: dict[str, Any]
+) -> None:
     with pytest.raises(ValueError, match="quantiser: 'fitted' is no quantiser; `ideas:` names none"):
         ExportSettings(quantiser="fitted")
     name = own_ideas.write(HEAD + SIGNS)
+    config["variants"]["both"] = {"train": {"qat_below": 0.2}, "export": {"quantiser": name}}
+    told = (
+        f"variants.both.train.qat_below: rounds as export.clip says, but export.quantiser is {name}; set one of the two"
+    )
+    with pytest.raises(ConfigError, match=told):
+        Study(config)
     with pytest.raises(ValueError, match=f"gptq: true, but the quantiser {name} chooses the integers; set one of the"):
         ExportSettings(quantiser=name, gptq=True, calibration_batches=1)

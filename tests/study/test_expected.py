@@ -36,6 +36,22 @@ def test_an_optimiser_that_no_group_uses_has_no_say(modules):
     assert modules("train", "base", train={"matrix_optimizer": "adamw"}) == (*BASE, OPTIMISERS[0])
 
 
+def test_a_training_that_rounds_depends_on_the_grid_of_its_export_and_no_other_training_does(config):
+    rounding = {"train": {"qat_below": 0.15}}
+    config["variants"] |= {
+        "wide": {"export": {"matrix_bits": 5}}, "qat": rounding, "larger": rounding | {"export": {"levels": [3]}},
+        "qat_wide": rounding | {"export": {"matrix_bits": 5}},
+    }  # fmt: skip
+    study = Study(config)
+    expected = Expected(study, lambda run, wrapped: 0)
+    owners = [study.owner("train", name) for name in ("base", "wide", "qat", "larger", "qat_wide")]
+    assert owners == ["base", "base", "qat", "qat", "qat_wide"]
+    assert expected.settings("train", "qat_wide")["grid"]["matrix_bits"] == 5
+    for name, rounds in (("base", False), ("qat", True)):
+        assert ("flowgolf.train.rounding" in expected.modules("train", name)) == rounds
+        assert "flowgolf.train.rounding" not in expected.modules("export", name)
+
+
 def test_an_evaluation_has_the_parts_alone_and_an_export_nothing(modules):
     assert modules("sliding", "base") == modules("legal_ttt", "base") == BASE
     assert modules("export", "base") == ()

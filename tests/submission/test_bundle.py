@@ -56,6 +56,11 @@ def test_a_file_has_the_parts_and_optimisers_of_its_arm_alone(nfm: RunSettings) 
     assert not any(f"class {name}(" in code(without) for name in ("FlowMatcher", "Smear", "Muon"))
 
 
+def test_only_the_file_of_a_training_that_rounds_can_round(nfm: RunSettings) -> None:
+    rounds = nfm.model_copy(update={"train": nfm.train.model_copy(update={"qat_below": 0.15})})
+    assert "class Rounding:" in code(rounds) and "class Rounding:" not in code(nfm)
+
+
 def test_a_part_more_in_the_package_changes_no_file_of_others(
     nfm: RunSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ from torch._dynamo.testing import CompileCounter
 
 from bfloat16 import gpu_arithmetic
 from flowgolf.data.dataset import Dataset
+from flowgolf.export.settings import ExportSettings
 from flowgolf.train.trainer import Trainer
 from trainings import LABEL
 
@@ -15,19 +16,23 @@ def trainer(data_json, model_settings, settings):
     return Trainer(model_settings, settings, LABEL, 7, Dataset.open(data_json))
 
 
-def test_compiled_by_inductor_it_takes_the_same_steps(data_json, model_settings, settings, trainer):
+def test_compiled_by_inductor_it_takes_the_same_steps_those_with_rounding_too(data_json, model_settings, settings):
     plain = {"layers": 1, "xsa_layers": 0, "bigram": None, "smear": False, "value_residual": False}
     plain |= {"gated_attention": False, "flow_matcher": None}  # few kernels: the compiler takes seconds for each
-    settings = settings.model_copy(update={"micro_batches": 1, "batch_tokens": 32})
-    rows = []
-    for compiled in (False, True):
-        changed = settings.model_copy(update={"compile": compiled})
-        trainer = Trainer(model_settings.model_copy(update=plain), changed, LABEL, 7, Dataset.open(data_json))
+    changes = {"micro_batches": 1, "batch_tokens": 32, "steps": 3, "warmdown_steps": 2}  # factors 1, 1, 0.5
+    grid = ExportSettings(passthrough_max_elements=100, matrix_bits=4).grid.model_dump(mode="json")
+    rows = {}
+    for compiled, below in ((False, None), (False, 0.6), (True, 0.6)):
+        changed = settings.model_copy(update={**changes, "compile": compiled, "qat_below": below})
+        model, data = model_settings.model_copy(update=plain), Dataset.open(data_json)
+        trainer = Trainer(model, changed, LABEL, 7, data, grid=grid)
         assert trainer.compiled == compiled
-        rows.append([trainer.take_step() for _ in range(3)])
-    for eager, compiled in zip(*rows, strict=True):
+        rows[compiled, below] = [trainer.take_step() for _ in range(3)]
+    for eager, compiled in zip(rows[False, 0.6], rows[True, 0.6], strict=True):
         for name in ("train_loss", "grad_norm"):
             assert compiled[name] == pytest.approx(eager[name], abs=1e-4)
+    unrounded, rounded = (rows[key][2]["train_loss"] for key in ((False, None), (True, 0.6)))
+    assert abs(rounded - unrounded) > 2e-3  # nothing is folded away
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0
     assert list(trainer.model.state_dict())[0] == "skip_weights"
 

@@ -15,7 +15,7 @@ from repository import ROOT
 
 pytestmark = pytest.mark.xdist_group("workflow")
 ARMS = {
-    "gain": {"model": {"head_gain": {"start": 0.5}}},
+    "gain": {"model": {"head_gain": {"start": 0.5}}, "train": {"qat_below": 0.6}},  # the last of six steps rounds
     "signed": {
         "train": {"scalar_optimizer": "sign_momentum", "schedule": "cosine"},
         "export": {"quantiser": "fitted_scale"},
@@ -65,7 +65,8 @@ def test_an_idea_costs_its_arm_and_stands_in_all_that_is_made_of_it(with_ideas, 
     assert "head_gain" in (clone.results / "tables" / "arms.md").read_text()
 
     generated_file_scores_alike(clone)
-    generated_file_trains_alike(clone, tmp_path)
+    for arm in ("gain", "signed"):
+        generated_file_trains_alike(clone, arm, tmp_path / arm)
 
     with ExitStack() as edits:
         for name, old, new in EDITS:
@@ -92,13 +93,14 @@ def generated_file_scores_alike(clone):
     assert found[-1]["bpb"] != base["bpb"]
 
 
-def generated_file_trains_alike(clone, folder):
-    """The train_gpt.py of an arm with an optimiser, a schedule and a quantiser leaves its artifact to the bit."""
-    (folder / "train_gpt.py").write_bytes((clone.results / "submission" / "signed" / "train_gpt.py").read_bytes())
+def generated_file_trains_alike(clone, arm, folder):
+    """The train_gpt.py of an arm with ideas of other kinds leaves the arm's artifact to the bit."""
+    folder.mkdir()
+    (folder / "train_gpt.py").write_bytes((clone.results / "submission" / arm / "train_gpt.py").read_bytes())
     command = [sys.executable, "-P", "train_gpt.py", "train", "--data", str(clone.results / "data"), "--seed", "1"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    made = clone.results / "runs" / "signed" / "seed1" / "export"
+    made = clone.results / "runs" / arm / "seed1" / "export"
     assert sha256(folder / "artifact.bin") == read_json(made / "export.json")["artifact_sha256"]
 
 

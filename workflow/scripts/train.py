@@ -16,4 +16,5 @@ with stage(snakemake) as run:
         curve_path=snakemake.output.curve,
         record_path=snakemake.output.record,
         state_dir=run.state,
+        grid=run.settings.get("grid"),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from flowgolf.export.dequantize import as_rows, dequantize
+from flowgolf.export.dequantize import as_rows
 from flowgolf.export.gptq import gptq
 
 INT8_CLIP_QUANTILE = 0.9999984  # docs/spec/export.md, X4: the clip of int8 rows
@@ -39,19 +39,25 @@ def quantise(
     the integers; the scales are the same.
     """
     rows = as_rows(weight)
-    if clip == "spread":
-        assert k is not None
-        q, scale, limits = spread_rows(rows, bits, k)
-    elif bits == 8:
-        q, scale, limits = int8_rows(rows, scale_floor)
-    elif clip == "search":
-        q, scale, limits = searched_rows(rows, bits, scale_floor)
-    else:
-        limits = rows.abs().amax(dim=1)
-        q, scale = grid_rows(rows, limits, bits, scale_floor)
+    q, scale, limits = rounded_rows(rows, bits, scale_floor, clip, k)
     if hessian is not None:  # a row of the smallest scale is all but zero, and GPTQ would fill it up
         q = gptq(rows, scale, bits, hessian).where(scale[:, None] > SMALLEST_HALF, q)
     return Quantised(q.view(weight.shape), scale, limits)
+
+
+def rounded_rows(
+    rows: Tensor, bits: int, scale_floor: bool, clip: str, k: float | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows (rows, columns) float32 rounded to nearest, on their device: integers, float16 scales, float32 clips."""
+    if clip == "spread":
+        assert k is not None
+        return spread_rows(rows, bits, k)
+    if bits == 8:
+        return int8_rows(rows, scale_floor)
+    if clip == "search":
+        return searched_rows(rows, bits, scale_floor)
+    limits = rows.abs().amax(dim=1)
+    return *grid_rows(rows, limits, bits, scale_floor), limits
 
 
 def spread_rows(rows: Tensor, bits: int, k: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -89,13 +95,14 @@ def int8_rows(rows: Tensor, scale_floor: bool) -> tuple[Tensor, Tensor, Tensor]:
 def searched_rows(rows: Tensor, bits: int, scale_floor: bool) -> tuple[Tensor, Tensor, Tensor]:
     """Fewer than 8 bits with, for each row, the clip of SEARCH_QUANTILES that leaves the least squared error."""
     ordered = rows.abs().sort(dim=1).values
-    best_error = torch.full((len(rows),), torch.inf, dtype=torch.float64)
-    q, scale = torch.zeros_like(rows, dtype=torch.int8), torch.zeros(len(rows), dtype=torch.float16)
-    best_limits = torch.zeros(len(rows))
+    best_error = rows.new_full((len(rows),), torch.inf, dtype=torch.float64)
+    q, scale = torch.zeros_like(rows, dtype=torch.int8), rows.new_zeros(len(rows), dtype=torch.float16)
+    best_limits = rows.new_zeros(len(rows))
     for quantile in reversed(SEARCH_QUANTILES):
         limits = row_quantile(ordered, quantile)
         candidate_q, candidate_scale = grid_rows(rows, limits, bits, scale_floor)
-        error = (rows.double() - dequantize(candidate_q, candidate_scale).double()).square().sum(dim=1)
+        stored = candidate_q * candidate_scale.float()[:, None]
+        error = (rows.double() - stored.double()).square().sum(dim=1)
         better = error < best_error
         q[better], scale[better], best_limits[better] = candidate_q[better], candidate_scale[better], limits[better]
         best_error = torch.minimum(error, best_error)

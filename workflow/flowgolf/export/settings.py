@@ -8,6 +8,11 @@ from flowgolf import named
 from flowgolf.settings import Settings, added
 
 Bits = Literal[4, 5, 6, 7, 8]
+GRID = (
+    "passthrough_max_elements", "scale_floor", "clip", "matrix_bits", "attention_bits", "mlp_bits", "matrix_k",
+    "attention_k", "mlp_k",
+)  # fmt: skip
+"""Settings that say on which grid a matrix of a block is rounded."""
 
 
 class ExportSettings(Settings):
@@ -81,6 +86,11 @@ class ExportSettings(Settings):
         if self.quantiser and self.gptq:
             raise ValueError(f"gptq: true, but the quantiser {self.quantiser} chooses the integers; set one of the two")
         return self
+
+    @property
+    def grid(self) -> "ExportSettings":
+        """What the grids of the blocks' matrices follow from before any plan; everything else as by default."""
+        return ExportSettings(**{key: getattr(self, key) for key in GRID})
 
     @property
     def counted_bytes(self) -> int:

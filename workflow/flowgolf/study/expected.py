@@ -56,6 +56,7 @@ class Expected:
         names = [parts.module_name(key) for key in parts.switched_on(run.model) if runs_model]
         if script == "train":
             names += [optimisers.module_name(name) for name in optimisers.switched_on(run.train)]
+            names += [optimisers.ROUNDING] if run.train.qat_below is not None else []
         names += map(named.module_name, named.chosen(run.model_dump(), script).values())
         return tuple(names)
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Discriminator, Field, Tag, field_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from flowgolf.data.settings import DataSettings
 from flowgolf.evaluate.settings import EvaluateSettings
@@ -28,6 +28,16 @@ class RunSettings(Settings):
     """Quantised export."""
     evaluate: EvaluateSettings
     """Evaluations."""
+
+    @model_validator(mode="after")
+    def check_rounding(self) -> "RunSettings":
+        """Refuse to train for another grid than the export's."""
+        if self.train.qat_below is not None and self.export.quantiser:
+            raise ValueError(
+                f"train.qat_below: rounds as export.clip says, but export.quantiser is {self.export.quantiser}; "
+                "set one of the two"
+            )
+        return self
 
 
 class SweepSettings(Settings):

@@ -81,6 +81,11 @@ def calibrates(run: RunSettings) -> bool:
     return run.export.calibration_batches > 0
 
 
+def grid(run: RunSettings) -> dict[str, Settings]:
+    """What of the export a training depends on: the grid that it rounds to, where it does."""
+    return {} if run.train.qat_below is None else {"grid": run.export.grid}
+
+
 CALIBRATED_EXPORT = "calibrated_export"
 """Rule and script of such an export."""
 STAGES: Mapping[str, Stage] = {
@@ -90,7 +95,7 @@ STAGES: Mapping[str, Stage] = {
             "train",
             label="training",
             upstream=(),
-            blocks=lambda run: {"model": run.model, "train": run.train},
+            blocks=lambda run: {"model": run.model, "train": run.train, **grid(run)},
             place=(),
             outputs={"model": "model.safetensors", "curve": "train.csv", "record": "run.json"},
             curve="curve",

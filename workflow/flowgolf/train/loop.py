@@ -25,12 +25,14 @@ def train(
     state_dir: str | Path,
     command: Sequence[str] = rank.COMMAND,
     told: Callable[[dict[str, Any]], None] | None = None,
+    grid: dict[str, Any] | None = None,
 ) -> None:
     """Train one model and leave its averaged weights, its curve and its record.
 
     Goes on from `state_dir` when an earlier process was stopped there; with `settings.devices` above 1 the steps are
     shared by as many processes, each started by `command`. `told` is given each row of the curve, where one process
-    trains; what `command` starts has to tell them by itself. Raises ValueError for data that does not fit the settings,
+    trains; what `command` starts has to tell them by itself. `grid` are the export's settings of the matrices' grid, as
+    plain values, where `settings.qat_below` asks for them. Raises ValueError for data that does not fit the settings,
     FloatingPointError for a loss that is not finite, MemoryError, OSError for a full disk, ChildProcessError for a
     process that died, and InterruptedError when asked to stop.
     """
@@ -44,6 +46,7 @@ def train(
         curve_path=str(curve_path),
         record_path=str(record_path),
         state_dir=str(state_dir),
+        grid=grid,
     )
     if settings.devices == 1:
         run_process(run, Ranks(), told=told)

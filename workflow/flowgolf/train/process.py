@@ -43,7 +43,7 @@ def run_process(
     """
     data = Dataset.open(run.data_json)
     check_data(run.model, run.train, data)
-    trainer = Trainer(run.model, run.train, run.label, run.seed, data, ranks)
+    trainer = Trainer(run.model, run.train, run.label, run.seed, data, ranks, run.grid)
     folder = StateFolder(run.state_dir, run.identity(data))
     go_on(trainer, folder)
     if trainer.on_gpu and trainer.compiled and not trainer.finished():

@@ -4,6 +4,7 @@ Nothing imports an optimiser's file by a statement, so that an edit of it concer
 """
 
 import ast
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ FOLDER = Path(__file__).parent / "optimisers"
 PACKAGE = "flowgolf.train.optimisers"
 CHOICES = {"matrices": "matrix_optimizer", "embeddings": "embedding_optimizer", "rest": "scalar_optimizer"}
 """Group of parameters -> the key under `train:` that names its optimiser."""
+ROUNDING = "flowgolf.train.rounding"
+"""The module of quantisation-aware training; it has the export's grids, which other trainings do not depend on."""
 
 
 def names() -> list[str]:
@@ -24,6 +27,12 @@ def names() -> list[str]:
     if twice := listed & own.keys():
         raise ideas.IdeaError(f"{own[min(twice)]}: the package has an optimiser {min(twice)} already; rename the file")
     return sorted(listed | own.keys())
+
+
+def rounding_class() -> type[Any]:
+    """The class of quantisation-aware training; imports torch."""
+    found: type[Any] = import_module(ROUNDING).Rounding
+    return found
 
 
 def switched_on(train: Any) -> list[str]:

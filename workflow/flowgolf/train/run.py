@@ -32,6 +32,8 @@ class TrainingRun(Settings):
     """Record to leave."""
     state_dir: str
     """What a killed run resumes from."""
+    grid: dict[str, Any] | None = None
+    """What the export's grid follows from, as plain values, where the training rounds."""
 
     @property
     def label(self) -> str:
@@ -41,6 +43,7 @@ class TrainingRun(Settings):
     def identity(self, data: Dataset) -> dict[str, Any]:
         """What a saved state belongs to, one entry a setting; how it is computed (EXECUTION) is left out."""
         blocks = {"model": self.model.model_dump(mode="json"), "train": self.train.model_dump(mode="json")}
+        blocks |= {"grid": self.grid} if self.grid else {}
         flat = {f"{block}.{key}": json.dumps(value) for block, keys in blocks.items() for key, value in keys.items()}
         shards = [shard["sha256"] for shard in data.record["train"]["shards"]]
         kept = {key: value for key, value in flat.items() if key not in {f"train.{name}" for name in EXECUTION}}

@@ -34,6 +34,9 @@ class TrainSettings(Settings):
     """Share of their full value below which the rates do not fall."""
     schedule: str | None = added(None)
     """An idea that says how the rates change over the run; null: as warmdown_steps or warmdown_fraction say."""
+    qat_below: float | None = added(None, gt=0, le=1)
+    """Quantisation-aware training: while the factor on the rates is below this, forward passes see the matrices of the
+    blocks rounded as the arm's export rounds them; null: never."""
     export_reserve_seconds: float = added(0.0, as_before=0.0, ge=0)
     """Seconds of max_seconds that are kept for the export's calibration, which counts as training."""
     order: Literal["stream", "shuffled"] = added("stream", as_before="stream")

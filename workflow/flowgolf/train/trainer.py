@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from flowgolf.model.gpt import GPT
 from flowgolf.model.settings import ModelSettings
 from flowgolf.scoring.precision import precision
 from flowgolf.scoring.score import Score
+from flowgolf.train import registry
 from flowgolf.train.batches import Batches
 from flowgolf.train.clipping import clip_gradients
 from flowgolf.train.distributed import Ranks
@@ -39,8 +40,12 @@ class Trainer:
         seed: int,
         data: Dataset,
         ranks: Ranks | None = None,
+        grid: Mapping[str, Any] | None = None,
     ) -> None:
-        """Build the model and its optimisers; the weights and the draws follow from `seed` alone."""
+        """Build the model and its optimisers; the weights and the draws follow from `seed` alone.
+
+        `grid` are the export's settings that say how matrices are rounded, where `qat_below` asks for it.
+        """
         torch.set_num_threads(settings.threads)
         self.ranks = ranks or Ranks()
         self.device = torch.device("cuda", self.ranks.local_rank) if torch.cuda.is_available() else torch.device("cpu")
@@ -60,6 +65,7 @@ class Trainer:
         self.batches = Batches(data.train, settings, model_settings.seq_len, seed, self.device)
         kind = named.named_class("rate schedule", settings.schedule) if settings.schedule else RateSchedule
         self.schedule: RateSchedule = kind(settings)
+        self.rounding = None if settings.qat_below is None else registry.rounding_class()(self.model, grid)
         self.validation = Validation(self.model, data, self.ranks, self.device, self.compiled)
         self.late = self.on_gpu
         """Whether the figures of a step are read while the next one is computed, so that the GPU never waits."""
@@ -184,7 +190,8 @@ class Trainer:
             "grad_norm": None,
         }
         with self.enough_memory():
-            losses = self.gradient()
+            with self.rounded(rate):
+                losses = self.gradient()
             norm = clip_gradients(self.model.parameters(), settings.grad_clip_norm)
             self.pending.append(Reading.sent(row, losses, norm))
             self.read_figures(1 if self.late else 0)
@@ -196,6 +203,11 @@ class Trainer:
         self.elapsed_seconds += time.monotonic() - started
         row["seconds"] = round(self.elapsed_seconds, 3)
         return row
+
+    def rounded(self, rate: float) -> AbstractContextManager[None]:
+        """Rounded matrices inside, where the factor on the rates is below `qat_below`."""
+        below = self.settings.qat_below
+        return self.rounding.rounded() if self.rounding and below and rate < below else nullcontext()
 
     def settle(self) -> None:
         """Wait for the steps at hand and read their figures."""

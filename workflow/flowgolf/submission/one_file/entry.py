@@ -124,12 +124,13 @@ def train_and_export(
         named |= {"model": kept_in_files(named["model"]), "evaluate": evaluating}
         log.begin(lines.head(settings["variant"], chosen.seed, named))
     ranks.largest([0.0], device_of_process())  # nobody reads data.json before it is there
-    run = TrainingRun(model=model, train=training, variant=settings["variant"], seed=chosen.seed, **FILES)
+    grid = None if training.qat_below is None else exporting.grid.model_dump(mode="json")
+    run = TrainingRun(model=model, train=training, variant=settings["variant"], seed=chosen.seed, **FILES, grid=grid)
     if ranks.count > 1:
         run_process(run, ranks, told=log.row("train"))
     else:
         command = (program, RANK) if log.quiet else (program, RANK, TELL)
-        train(model, training, run.variant, run.seed, **FILES, command=command, told=log.row("train"))
+        train(model, training, run.variant, run.seed, **FILES, command=command, told=log.row("train"), grid=grid)
     if not ranks.first:
         rank.done()
     log.add(*lines.trained(json.loads(Path("run.json").read_text())))

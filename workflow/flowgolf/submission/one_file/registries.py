@@ -31,6 +31,8 @@ def optimiser_class(name):
     return OPTIMISERS[name]
 def names():
     return {names}
+def rounding_class():
+    return {rounding}
 """
 NAMED = """{imports}
 NAMED = {{{classes}}}
@@ -48,20 +50,22 @@ class Needed(NamedTuple):
     optimisers: tuple[str, ...]
     ideas: tuple[tuple[str, str], ...] = ()
     """Kind and name of each of another kind."""
+    rounds: bool = False
+    """Whether the training is quantisation-aware."""
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Needed":
         """What an arm needs; its settings as plain values."""
         model, train = SimpleNamespace(**settings["model"]), SimpleNamespace(**settings["train"])
-        others = tuple(named.chosen(settings).items())
-        return cls(tuple(parts.switched_on(model)), tuple(optimisers.switched_on(train)), others)
+        others, rounds = tuple(named.chosen(settings).items()), settings["train"].get("qat_below") is not None
+        return cls(tuple(parts.switched_on(model)), tuple(optimisers.switched_on(train)), others, rounds)
 
 
 def sources(needed: Needed) -> dict[str, str]:
     """The text of each such module by its dotted name."""
     return {
         parts.__name__: part_registry(needed.parts),
-        optimisers.__name__: optimiser_registry(needed.optimisers),
+        optimisers.__name__: optimiser_registry(needed.optimisers, needed.rounds),
         named.__name__: named_registry(needed.ideas),
     }
 
@@ -95,12 +99,16 @@ def field(part: Declared, keys: tuple[str, ...], known: Mapping[str, Declared]) 
     return f"({part.key!r}, {after!r}, {kind}, {default})"
 
 
-def optimiser_registry(names: tuple[str, ...]) -> str:
-    """The classes of these optimisers."""
+def optimiser_registry(names: tuple[str, ...], rounds: bool) -> str:
+    """The classes of these optimisers, and of the rounding if the training does it."""
     known = {name: optimisers.class_name(name) for name in names}
     imports = "\n".join(f"from {optimisers.module_name(name)} import {kind}" for name, kind in known.items())
+    imports += f"\nfrom {optimisers.ROUNDING} import Rounding" if rounds else ""
     classes = ", ".join(f"{name!r}: {kind}" for name, kind in known.items())
-    return OPTIMISERS.format(imports=imports, choices=optimisers.CHOICES, classes=classes, names=list(known))
+    rounding = "Rounding" if rounds else "None"
+    return OPTIMISERS.format(
+        imports=imports, choices=optimisers.CHOICES, classes=classes, names=list(known), rounding=rounding
+    )
 
 
 def named_registry(ideas: tuple[tuple[str, str], ...]) -> str:
