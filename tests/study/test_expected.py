@@ -4,6 +4,7 @@ import pytest
 
 from flowgolf.study.expected import Expected
 from flowgolf.study.study import Study
+from repository import ROOT
 
 PARTS = "flowgolf.model.parts."
 BASE = tuple(f"{PARTS}{name}" for name in ("bigram", "gated_attention", "smear"))
@@ -50,6 +51,29 @@ def test_a_training_that_rounds_depends_on_the_grid_of_its_export_and_no_other_t
     for name, rounds in (("base", False), ("qat", True)):
         assert ("flowgolf.train.rounding" in expected.modules("train", name)) == rounds
         assert "flowgolf.train.rounding" not in expected.modules("export", name)
+
+
+def test_an_idea_is_code_of_the_stage_that_runs_it_and_of_no_other(config, own_ideas):
+    names = [own_ideas.know(ROOT / "ideas" / f"{name}.py") for name in ("cosine", "fitted_scale", "norms_only_ttt")]
+    config["variants"]["all"] = {
+        "train": {"schedule": names[0]}, "export": {"quantiser": names[1]},
+        "evaluate": {"legal_ttt": {"method": names[2]}},
+    }  # fmt: skip
+    expected = Expected(Study(config), lambda run, wrapped: 0)
+    users = {"train": names[0], "export": names[1], "legal_ttt": names[2], "sliding": None}
+    for stage, own in users.items():
+        found = [each for each in expected.modules(stage, "all") if each.startswith("flowgolf_ideas.")]
+        assert found == ([f"flowgolf_ideas.{own}"] if own else [])
+        assert not [each for each in expected.modules(stage, "base") if each.startswith("flowgolf_ideas.")]
+
+
+def test_an_arm_with_a_method_has_an_export_of_its_own_unless_the_size_of_the_code_is_given(config, own_ideas):
+    method = own_ideas.know(ROOT / "ideas" / "norms_only_ttt.py")
+    config["variants"]["norms"] = {"evaluate": {"legal_ttt": {"method": method}}}
+    owners = {stage: Study(config).owner(stage, "norms") for stage in ("train", "export", "legal_ttt")}
+    assert owners == {"train": "base", "export": "norms", "legal_ttt": "norms"}
+    config["base"]["export"]["code_bytes"] = 80_000
+    assert Study(config).owner("export", "norms") == Study(config).owner("sliding", "norms") == "base"
 
 
 def test_an_evaluation_has_the_parts_alone_and_an_export_nothing(modules):
