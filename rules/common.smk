@@ -266,7 +266,7 @@ def forget_old_states():
 def tell_next_seeds():
     """After a complete launch: which claims are undecided, and how many seeds their arms get with the next one."""
     path = Path(RESULTS, rounds.RECORD)
-    if study.rule and path.exists() and any(job.rule.name == "all" for job in workflow.dag.jobs):
+    if path.exists() and any(job.rule.name == "all" for job in workflow.dag.jobs):
         record = json.loads(path.read_text())
         listed = ", ".join(f"{arm} seed {count}" for arm, count in record["next"].items())
         if listed:
