@@ -4,7 +4,8 @@
 # make status    every run of the study CONFIG (default config/config.yaml): state, progress, figures so far
 # make estimate  what CONFIG would cost now: new and cached jobs, hours, memory
 # make published  the published study's tables from its own figures, and what does not follow from them
-# make full-size  every stage of the published study's model once on the CPU, with times and memory: five to ten minutes
+# make full-size  every stage of the published study's model once on the CPU, with times and memory: five to ten minutes;
+#             CONFIG=config/record.yaml: of the record of 9 April
 # make gpu    the published model on this machine's GPU: every figure with its budget, in results/gpu.json; ten minutes
 #             DEVICE=cpu SCALE=tiny: the same path on a CPU; WHEELS=FOLDER: set up from a folder of wheels, no network
 # TORCH=cpu|default  which build of torch to install; by default the CPU build where no NVIDIA driver answers
@@ -43,8 +44,9 @@ check: $(VENV)/.complete
 	@ruff check . && ruff format --check . && snakefmt --check Snakefile rules && mypy
 	@workflow/lint.sh
 
+full-size: CONFIG = config/parameter_golf.yaml
 full-size: $(VENV)/.complete
-	@PYTHONPATH=tests python tests/full_size.py
+	@PYTHONPATH=tests python tests/full_size.py $(CONFIG)
 
 gpu: $(VENV)/.complete
 	@python -m flowgolf.gpu.check --device $(DEVICE) --scale $(SCALE)

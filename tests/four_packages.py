@@ -11,11 +11,11 @@ from packaging.requirements import Requirement
 from flowgolf.submission.one_file.bundle import PACKAGES
 
 
-def four_package_interpreter(folder: Path) -> Path:
-    """Make the environment in `folder` out of links to what is installed here; its Python."""
+def four_package_interpreter(folder: Path, *more: str) -> Path:
+    """Make the environment in `folder` out of links to what is installed here, `more` packages too; its Python."""
     venv.EnvBuilder(with_pip=False, symlinks=True).create(folder)
     site = next(folder.glob("lib/python*/site-packages"))
-    for found in with_dependencies(PACKAGES):
+    for found in with_dependencies((*PACKAGES, *more)):
         for name in {file.parts[0] for file in found.files or () if file.parts[0] != ".."}:
             source = Path(str(found.locate_file(name)))
             if source.exists() and name != "__pycache__":

@@ -46,6 +46,9 @@ def test_groups(gpt, study):
 def test_time_and_seeds(study):
     assert study.variants["base"].train.allowed_seconds == 588
     assert study.settings.seeds == [42, 314, 999]
+    limits = study.settings.limits
+    assert (limits.train_seconds, limits.evaluate_seconds, limits.devices) == (600, 600, 8)
+    assert study.submitted == ["base"]
 
 
 def test_without_recurrence_it_is_smaller_by_three_skips_and_their_gates(study):
