@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from flowgolf.export.artifact import export
+from flowgolf.export.comparison import codec_records
 from flowgolf.export.kinds import ATTENTION, MLP
 from flowgolf.export.settings import ExportSettings
 from flowgolf.model import weights_file
@@ -61,10 +62,12 @@ def run_export(tmp_path: Path, save: Callable[[dict[str, Tensor]], Path]) -> Cal
     """Export weights with a limit of 40 elements and no code; gives the record and the artifact."""
 
     def run(
-        tensors: dict[str, Tensor], matched_plan_path: Path | None = None, **settings: Any
+        tensors: dict[str, Tensor], matched_plan_path: Path | None = None, compare: bool = False, **settings: Any
     ) -> tuple[dict[str, Any], Path]:
         chosen = ExportSettings(**{"passthrough_max_elements": 40, "code_bytes": 0, **settings})
         artifact = tmp_path / "artifact.bin"
-        return export(save(tensors), chosen, artifact, tmp_path / "export.json", matched_plan_path), artifact
+        more = codec_records if compare else None
+        record = export(save(tensors), chosen, artifact, tmp_path / "export.json", matched_plan_path, compare=more)
+        return record, artifact
 
     return run

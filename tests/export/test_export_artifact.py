@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from flowgolf.export.artifact import read_checkpoint
+from flowgolf.export.codec import Codec
 from flowgolf.export.dequantize import dequantize
 from flowgolf.export.kinds import ATTENTION, MLP
 from flowgolf.export.plan import match_plan
@@ -74,6 +75,19 @@ def test_the_smallest_codec_is_kept_and_every_attempt_told(weights: Weights, run
     assert record["codec"] == load(path).codec == record["attempts"][sizes.index(min(sizes))]["codec"]
     assert {attempt["entropy_bound_bytes"] for attempt in record["attempts"]} == {record["entropy_bound_bytes"]}
     assert record["output_error"] is None
+
+
+def test_a_comparison_tells_the_size_of_the_file_in_every_codec(weights: Weights, run_export: RunExport) -> None:
+    files = {codec: run_export(weights, codec=codec, levels=[1])[1].stat().st_size for codec in get_args(Codec)}
+    record, path = run_export(weights, codec="smallest", levels=[1], code_bytes=7, compare=True)
+    told = {each["codec"]: each for each in record["codecs"]}
+    assert {codec: each["bytes_weights"] for codec, each in told.items()} == files
+    assert {codec: each["bytes_total"] - 7 for codec, each in told.items()} == files
+    assert [codec for codec, each in told.items() if each["chosen"]] == [load(path).codec]
+    readable = [codec for codec, each in told.items() if each["in_train_gpt"]]
+    assert readable == ["zstd", "brotli"]
+    assert record["bytes_weights"] == min(files[codec] for codec in readable)
+    assert "codecs" not in run_export(weights)[0]
 
 
 def test_bits_of_each_kind_of_tensor_and_of_a_block(weights: Weights, run_export: RunExport) -> None:

@@ -44,6 +44,7 @@ def test_the_record_says_what_the_calibration_read(calibrated):
     assert record["calibration"]["shards"] == [shard["sha256"] for shard in training["shards"]]
     assert record["calibration"]["tokens"] == 2 * 8 * 32
     assert 0 < record["output_error"] < 0.1
+    assert [each["codec"] for each in record["codecs"]] == ["zstd", "range", "brotli"]
     assert "data" in read_json(run / "made_from.json")["inputs"]
     assert load(run / "artifact.bin").sha256 == record["artifact_sha256"]
 

@@ -6,6 +6,7 @@ import torch
 
 from flowgolf.export.artifact import export
 from flowgolf.export.calibrate import calibrate
+from flowgolf.export.comparison import codec_records
 from flowgolf.export.settings import ExportSettings
 from flowgolf.running.stage import stage
 
@@ -19,4 +20,5 @@ with stage(snakemake) as run:
         record_path=snakemake.output.record,
         matched_plan_path=snakemake.input.get("plan"),
         calibration=calibrate(snakemake.input.model, snakemake.input.data, settings),
+        compare=codec_records,
     )

@@ -3,6 +3,7 @@
 import json
 
 from flowgolf.export.artifact import export
+from flowgolf.export.comparison import codec_records
 from flowgolf.export.settings import ExportSettings
 from flowgolf.running.stage import stage
 
@@ -13,4 +14,5 @@ with stage(snakemake) as run:
         artifact_path=snakemake.output.artifact,
         record_path=snakemake.output.record,
         matched_plan_path=snakemake.input.get("plan"),
+        compare=codec_records,
     )

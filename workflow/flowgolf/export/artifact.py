@@ -1,5 +1,6 @@
 """Rule export: a checkpoint becomes the file that is measured, and `load` reads it back."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from torch import Tensor
 from flowgolf.export.codec import Coding
 from flowgolf.export.encode import write
 from flowgolf.export.pack import Packer
-from flowgolf.export.plan import DoesNotFitError, candidate_plans, read_plan, search
+from flowgolf.export.plan import Attempt, DoesNotFitError, candidate_plans, read_plan, search
 from flowgolf.export.record import export_record
 from flowgolf.export.settings import ExportSettings
 from flowgolf.export.unpack import load
@@ -36,11 +37,12 @@ def export(
     record_path: str | Path,
     matched_plan_path: str | Path | None = None,
     calibration: Calibration | None = None,
+    compare: Callable[[Packer, Attempt], list[dict[str, Any]]] | None = None,
 ) -> dict[str, Any]:
     """Quantise and compress a checkpoint under the cap; write the artifact and its record, return the record.
 
     `matched_plan_path` holds the plan to use where `settings.plan` is `matched`, `calibration` the Hessians that
-    `settings.calibration_batches` asks for.
+    `settings.calibration_batches` asks for. `compare` makes the record's `codecs` of the weights and what was chosen.
     ValueError if `settings.code_bytes` is null, the weights are not finite, a forced plan names a block that is not
     there, there is no calibration where one is asked for, or nothing fits.
     """
@@ -61,6 +63,7 @@ def export(
     write(artifact_path, packer.file_bytes(chosen.plan, chosen.coding))
     artifact = load(artifact_path)
     record = export_record(packer, chosen, attempts) | {
+        **({"codecs": compare(packer, chosen)} if compare else {}),
         **({"calibration": calibration.record} if calibration else {}),
         "artifact_sha256": artifact.sha256,
         "artifact_name": Path(artifact_path).name,

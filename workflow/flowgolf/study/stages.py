@@ -133,6 +133,7 @@ STAGES: Mapping[str, Stage] = {
                 "entropy_bound_bytes": "entropy_bound_bytes",
                 "bits_per_parameter": "bits_per_parameter",
                 "tensors": "tensors",
+                "codecs": "codecs",
             },
         ),
         Stage(

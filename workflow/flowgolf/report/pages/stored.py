@@ -14,7 +14,7 @@ from flowgolf.report.plots.style import SETTINGS
 from flowgolf.report.results.kept import FIGURES, kept_figures
 from flowgolf.report.tables.tables import study_tables
 
-AS_THEY_ARE = ("seeds", "trajectory", "export", "parts")
+AS_THEY_ARE = ("seeds", "trajectory", "export", "codecs", "parts")
 """Tables without a test or a verdict; the figures kept may lack what they need."""
 
 

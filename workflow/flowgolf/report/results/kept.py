@@ -12,7 +12,7 @@ from flowgolf.report.results.collect import ADAPTATION_COLUMNS, CURVE_COLUMNS, R
 from flowgolf.study.stages import STAGES
 
 FIGURES = "figures.json"
-LEFT_OUT = ("tensors", "model_tensors")
+LEFT_OUT = ("tensors", "model_tensors", "codecs")
 """Columns of the frame that no statistics need."""
 RUN_KEYS = ("variant", "seed", *STAGES)
 """What is kept of a declared run: which of its results are those of another run too."""

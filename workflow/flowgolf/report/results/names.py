@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-TABLES = ("seeds", "two_by_two", "arms", "effects", "trajectory", "export", "parts", "compare")
+TABLES = ("seeds", "two_by_two", "arms", "effects", "trajectory", "export", "codecs", "parts", "compare")
 PLOTS = ("training_curves", "ttt_curves", "size_bpb", "effects", "artifact_bytes")
 TABLE_SUFFIXES = (".csv", ".md", ".tex", ".html")
 PLOT_SUFFIXES = (".png", ".svg")

@@ -13,6 +13,7 @@ from flowgolf.report.results.study_rules import check, commit_notes
 from flowgolf.report.results.words import unlike_notes
 from flowgolf.report.tables.arms import arms_table
 from flowgolf.report.tables.beside_published import compare_table
+from flowgolf.report.tables.by_codec import codecs_table
 from flowgolf.report.tables.claims import claims_table
 from flowgolf.report.tables.effects import effects_table
 from flowgolf.report.tables.parts import parts_table
@@ -53,6 +54,7 @@ def study_tables(results: Results, published: Results | None) -> list[Table]:
         effects_table(results),
         *(sweep_table(results, sweep) for sweep in results.manifest["sweeps"]),
         export_table(results),
+        codecs_table(results),
         parts_table(results),
         *([compare_table(results, published)] if published else []),
     ]
