@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from flowgolf.report.pages.markdown_page import document_lines, result_page
+from flowgolf.report.pages.markdown_page import document_lines, facts, limits, order_follows_seed, result_page
 from flowgolf.report.results.collect import collect_results
 from flowgolf.report.results.names import PLOTS, sweep_name
 
@@ -62,6 +62,33 @@ def test_documents_tables_and_plots_are_there(made: Path) -> None:
     for name in PLOTS:
         assert (made.parent / f"{name}.svg").read_text() == f"<svg>{name}</svg>"
         assert f"]({name}.svg)" in text
+
+
+@pytest.mark.parametrize(
+    ("train", "said"),
+    [
+        (
+            {"order": "shuffled", "data_seed": "run"},
+            "the random draws and the order of the training text. The split of",
+        ),
+        (
+            {"order": "shuffled", "data_seed": "fixed"},
+            "the random draws. The order of the training text, its split and",
+        ),
+        ({"order": "stream", "data_seed": "run"}, "the random draws. The order of the training text, its split and"),
+    ],
+)
+def test_what_no_interval_covers_follows_from_the_settings(train: dict[str, str], said: str, study: Any) -> None:
+    study.change_all("train", train=train)
+    varies = order_follows_seed(collect_results(study.manifest_path))
+    assert said in " ".join(limits([], 12, varies))
+
+
+def test_other_points_are_told_of_sweeps_alone(new_study: Any) -> None:
+    study = new_study(0).complete()
+    study.change_all("train", model={"layers": 5, "dim": 128, "seq_len": 256}, train={"batch_tokens": 9, "threads": 1})
+    data = {"source": {"source": "sample"}, "train": COUNTED, "validation": COUNTED}
+    assert next(facts(collect_results(study.manifest_path), data)) == "6 runs: base, nfm under seeds 42, 1337, 2025."
 
 
 def test_too_few_documents_are_said_in_place_of_intervals(study: Any) -> None:

@@ -81,10 +81,11 @@ def test_other_files_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "nowhere: no figures.json in it" in capsys.readouterr().err
 
 
-def test_our_middle_study_is_what_the_code_makes_of_its_figures(tmp_path: Path) -> None:
-    folder = shutil.copytree(MIDDLE, tmp_path / "middle")
+@pytest.mark.parametrize("name", sorted(path.name for path in MIDDLE.parent.iterdir()))
+def test_our_studies_are_what_the_code_makes_of_their_figures(name: str, tmp_path: Path) -> None:
+    folder = shutil.copytree(MIDDLE.with_name(name), tmp_path / name)
     main([str(folder)])
-    assert (folder / "README.md").read_text() == (MIDDLE / "README.md").read_text()
+    assert (folder / "README.md").read_text() == (MIDDLE.with_name(name) / "README.md").read_text()
 
 
 def test_the_resolved_difference_of_our_middle_study_is_in_its_tables() -> None:

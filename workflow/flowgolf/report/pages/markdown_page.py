@@ -80,7 +80,7 @@ def statistics_sections(
     effects = all_effects(results)
     return [
         f"## What it found\n\n{found_text(effects)}\n",
-        f"## What it cannot say\n\n{bullets(limits(effects, num_documents))}\n",
+        f"## What it cannot say\n\n{bullets(limits(effects, num_documents, order_follows_seed(results)))}\n",
         f"## The same text, document by document\n\n{bullets(document_lines(results, bootstrap))}\n",
         *map(markdown, tables),
     ]
@@ -95,9 +95,10 @@ def facts(results: Results, data: Mapping[str, Any]) -> Iterator[str]:
     """Say which model, text, computing time and code the study used, all read from the records."""
     run = read_json(results.manifest["runs"][0]["train"])
     model, train = run["model"], run["train"]
+    others = ", and the sweeps' other points" if results.manifest["sweeps"] else ""
     yield (
         f"{len(results.frame)} runs: {', '.join(results.manifest['main_variants'])} under seeds "
-        f"{', '.join(map(str, results.manifest['seeds']))}, and the sweeps' other points."
+        f"{', '.join(map(str, results.manifest['seeds']))}{others}."
     )
     yield (
         f"{results.manifest['runs'][0]['variant']}: {run['parameters']:,} parameters, {model['layers']} blocks of "
@@ -126,7 +127,13 @@ def found_text(effects: Sequence[Effect]) -> str:
     return f"{bullets(f'{effect.what}: {sentence(effect.comparison)}' for effect in effects)}\n\n{HOLM}"
 
 
-def limits(effects: Sequence[Effect], num_documents: int) -> Iterator[str]:
+def order_follows_seed(results: Results) -> bool:
+    """Tell whether each run had its training text in an order of its seed's; figures of old pages name no order."""
+    trained = [run["train"] if isinstance(run, Mapping) else {} for run in results.frame["train_settings"]]
+    return all((run.get("order"), run.get("data_seed", "run")) == ("shuffled", "run") for run in trained)
+
+
+def limits(effects: Sequence[Effect], num_documents: int, order_varies: bool) -> Iterator[str]:
     """Say what stays open: the differences that are not resolved, and what no seed of this study varied."""
     open_ones = [effect.what for effect in effects if "not resolved" in effect.comparison.verdict]
     if open_ones:
@@ -134,9 +141,12 @@ def limits(effects: Sequence[Effect], num_documents: int) -> Iterator[str]:
             f"Not resolved at these numbers of seeds: {'; '.join(open_ones)}. The sentences above say how many seeds "
             "it would take if the true difference were as large as the one seen."
         )
+    changes, same = "the initial weights and the random draws", "order of the training text, its split"
+    if order_varies:
+        changes, same = "the initial weights, the random draws and the order of the training text", "split of the text"
     yield (
-        "A seed changes the initial weights and the random draws. The order of the training text, its split and the "
-        "tokenizer were the same in every run, so no interval covers them."
+        f"A seed changes {changes}. The {same} and the tokenizer were the same in every run, so no interval covers "
+        "them."
     )
     yield (
         f"One corpus ({num_documents:,} documents scored), one model size, one number of steps and "
