@@ -10,6 +10,7 @@ killed, after a change of tests. Needs the extra `mutation` (pyproject.toml). do
 import argparse
 import ast
 import difflib
+import gc
 import importlib
 import os
 import random
@@ -125,7 +126,8 @@ def run_pytest(tests: tuple[str, ...]) -> int:
     """The exit status of pytest on the copy, 99 if it tested another one."""
     sys.path[0] = str(TREE / "workflow")
     left_out = [f"--deselect=tests/{test}" for test in SLOW]
-    status = pytest.main(["-x", "-n", "0", "-p", "no:cacheprovider", *left_out, *(f"tests/{test}" for test in tests)])
+    fast = ["-x", "-n", "0", "-p", "no:cacheprovider", "-p", "no:anyio"]
+    status = pytest.main([*fast, *left_out, *(f"tests/{test}" for test in tests)])
     sys.stdout.flush()
     import flowgolf
 
@@ -249,6 +251,7 @@ def main() -> None:
     sys.dont_write_bytecode = True
     for name in IMPORTED_ONCE:
         importlib.import_module(name)
+    gc.freeze()  # forks need not look through torch
     found: dict[str, Counter[str]] = {}
     for module in arguments.modules:
         found[module] = examine(module, arguments)
