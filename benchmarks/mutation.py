@@ -14,6 +14,7 @@ import gc
 import importlib
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -104,20 +105,22 @@ def copy_tree() -> None:
     subprocess.run(compiled, cwd=TREE, check=True)
 
 
-def test(module: str, limit: float) -> tuple[str, str]:
+def test(module: str, seconds: int) -> tuple[str, str]:
     """Run the tests of a module up to the first that fails: `killed`, `survived` or `timeout`, and what they printed.
 
     In a fork, which has torch and its like already: to import them takes longer than most tests. The package is not
-    among them, so each fork reads its text as it stands in the copy.
+    among them, so each fork reads its text as it stands in the copy. What is limited is processor time, which on a
+    busy machine says what the clock does not.
     """
     with tempfile.TemporaryFile("w+") as printed:
         child = os.fork()
         if child == 0:
             os.setsid()
+            resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
             for stream in (1, 2):
                 os.dup2(printed.fileno(), stream)
             os._exit(run_pytest(HELD_BY[module]))
-        outcome = waited(child, limit)
+        outcome = waited(child, 20 * seconds)
         printed.seek(0)
         return outcome, printed.read()
 
@@ -135,10 +138,12 @@ def run_pytest(tests: tuple[str, ...]) -> int:
 
 
 def waited(child: int, limit: float) -> str:
-    """How a child ended; one that takes more than `limit` seconds is killed, with all that it started."""
+    """How a child ended; one that sleeps for more than `limit` seconds is killed, with all that it started."""
     started = time.monotonic()
     while time.monotonic() - started < limit:
         ended, status = os.waitpid(child, os.WNOHANG)
+        if ended and os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL):
+            return "timeout"
         if ended:
             return "survived" if status == 0 else "killed"
         time.sleep(0.02)
@@ -148,12 +153,13 @@ def waited(child: int, limit: float) -> str:
 
 
 def baseline(module: str) -> float:
-    """Seconds that the tests of a module take as it is; they must pass, and on the copy."""
-    started = time.monotonic()
-    outcome, printed = test(module, 600)
+    """Seconds of a processor that the tests of a module take as it is; they must pass, and on the copy."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    outcome, printed = test(module, 300)
     if outcome != "survived":
         raise SystemExit(f"{module}: its tests do not pass as it is:\n{printed[-3000:]}")
-    return time.monotonic() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def annotations(tree: ast.AST) -> Iterator[ast.expr]:
@@ -190,11 +196,11 @@ def is_program(text: str, spec: MutationSpec) -> bool:
         return False
 
 
-def tried(module: str, spec: MutationSpec, limit: float) -> WorkResult:
+def tried(module: str, spec: MutationSpec, seconds: int) -> WorkResult:
     """Plant a fault in the copy, and run the tests."""
     operator = get_operator(spec.operator_name)(**spec.operator_args)
     with use_mutation(spec.module_path, operator, spec.occurrence) as (before, after):
-        outcome, _ = test(module, limit)
+        outcome, _ = test(module, seconds)
     lines = difflib.unified_diff(before.splitlines(), (after or "").splitlines(), n=0, lineterm="")
     found = TestOutcome.SURVIVED if outcome == "survived" else TestOutcome.KILLED
     return WorkResult(WorkerOutcome.NORMAL, outcome, found, "\n".join(f"    {line}" for line in list(lines)[3:]))
@@ -213,7 +219,7 @@ def examine(module: str, arguments: argparse.Namespace) -> Counter[str]:
         counts["mutants"] = len(every)
         items = list(islice((item for item in every if is_program(text, spec_of(item))), arguments.sample))
         known = {job: result for job, result in work.results if not arguments.again or result.output == "killed"}
-        limit = 20 + 4 * baseline(module) if any(item.job_id not in known for item in items) else 0.0
+        limit = 10 + 4 * round(baseline(module)) if any(item.job_id not in known for item in items) else 0
         for item in items:
             result = known.get(item.job_id)
             if result is None:

@@ -8,6 +8,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import torch
 import yaml
@@ -27,6 +28,8 @@ LEFT_OUT = [f"tests/{folder} is left out, for want of {', '.join(MISSING[folder]
 if LEFT_OUT and os.environ.get("CI"):
     raise pytest.UsageError(f"nothing is left out where CI is set: {'; '.join(LEFT_OUT)}")
 os.environ.setdefault("FLOWGOLF_SEAL", str(Path(tempfile.gettempdir(), f"flowgolf-tests-{os.getuid()}", "seal")))
+hypothesis.settings.register_profile("busy machine", deadline=None)  # the clock says nothing where others run too
+hypothesis.settings.load_profile("busy machine")
 torch.set_num_threads(1)  # one thread a worker: results repeat to the bit, and workers do not crowd each other
 
 
