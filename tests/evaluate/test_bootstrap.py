@@ -1,6 +1,7 @@
 """Paired bootstrap over documents from kept losses."""
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,24 @@ def test_the_interval_covers_zero_for_arms_that_do_not_differ(tmp_path: Path, lo
     assert found == paired_bootstrap(first, second, 2000)
 
 
+def test_the_same_losses_are_never_below_themselves(tmp_path: Path, losses: np.ndarray) -> None:
+    found = paired_bootstrap(keep(tmp_path / "a.npz", losses), keep(tmp_path / "b.npz", losses), 100)
+    assert (found.difference_bpb, found.low, found.high, found.share_below_zero) == (0, 0, 0, 0)
+
+
+def test_a_document_counts_by_its_bytes_and_the_interval_is_that_of_the_resamples(tmp_path: Path) -> None:
+    """Document d loses d nats: against every sum over the documents drawn, one resample after the other."""
+    losses = np.zeros(NUM_DOCUMENTS * DOCUMENT_TOKENS - 1)
+    gained = losses.copy()
+    gained[2::DOCUMENT_TOKENS] = np.arange(NUM_DOCUMENTS)
+    first, second = keep(tmp_path / "a.npz", losses), keep(tmp_path / "b.npz", gained)
+    found = paired_bootstrap(first, second, 150, confidence=0.8, seed=3)
+    drawn = np.random.default_rng(3).integers(0, NUM_DOCUMENTS, size=(150, NUM_DOCUMENTS))
+    bits = [sum(map(int, each)) / NUM_DOCUMENTS / (DOCUMENT_TOKENS - 1) / math.log(2) for each in drawn]
+    assert (found.low, found.high) == pytest.approx((np.quantile(bits, 0.1), np.quantile(bits, 0.9)))
+    assert found.confidence == 0.8
+
+
 def test_documents_are_cut_at_their_first_token(tmp_path: Path, losses: np.ndarray) -> None:
     second = losses.copy()
     second[DOCUMENT_TOKENS - 1] += 1.0  # the position that predicts the second document's BOS
@@ -85,6 +104,8 @@ def test_pairs_of_results_are_compared_by_name(tmp_path: Path, losses: np.ndarra
     bootstrap({"sliding seed 42": (tmp_path / "a.json", tmp_path / "b.json")}, tmp_path / "bootstrap.json")
     comparison = read_json(tmp_path / "bootstrap.json")["comparisons"]["sliding seed 42"]
     assert comparison["high"] < 0
+    asked = {"num_resamples": 10_000, "confidence": 0.95, "seed": 0}  # docs/spec/evaluation.md, E12
+    assert comparison == asdict(paired_bootstrap(tmp_path / "a.npz", tmp_path / "b.npz", **asked))
     assert comparison["num_documents"] == NUM_DOCUMENTS
     assert read_json(tmp_path / "bootstrap.json")["not_offered"] is None
 

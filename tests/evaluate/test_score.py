@@ -7,6 +7,9 @@ import torch
 from evaluate.conftest import Golden
 from flowgolf.model.gpt import GPT
 from flowgolf.model.settings import ModelSettings
+from flowgolf.scoring import score as score_module
+from flowgolf.scoring import slide as slide_module
+from flowgolf.scoring.score import byte_counts
 from flowgolf.scoring.slide import batch_windows, slide
 
 
@@ -45,3 +48,21 @@ def test_the_automatic_batch_fills_the_memory_but_not_beyond_the_cache(
     settings = tiny.sliding(seq_len=256, stride=64, memory_mb=memory_mb)
     assert batch_windows(gpt, settings) == expected
     assert batch_windows(gpt, tiny.sliding(batch_windows=3, memory_mb=memory_mb)) == 3
+
+
+@pytest.mark.parametrize(("device", "memory_bytes"), [("cpu", 2**25), ("cuda", 100_000 * 2**20)])
+def test_what_a_window_takes(tiny: Golden, monkeypatch: pytest.MonkeyPatch, device: str, memory_bytes: int) -> None:
+    """Five layers: two skips, the residual stream and its like (8), and twice three times its width in the MLP."""
+    monkeypatch.setattr(slide_module, "device_of", lambda gpt: torch.device(device))
+    gpt = GPT(ModelSettings(vocab_size=9, layers=5, dim=8, heads=4, kv_heads=2, rope_dims=2, xsa_layers=5))
+    window_bytes = 4 * (16 * 8 * (2 + 8 + 6) + 3 * 5 * 9)
+    found = batch_windows(gpt, tiny.sliding(seq_len=16, stride=5, memory_mb=100_000))
+    assert found == memory_bytes // window_bytes
+
+
+def test_pieces_of_a_stream_have_the_bytes_of_the_whole(tiny: Golden, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = tiny.stream.tokens
+    whole = tiny.byte_table.count(tokens[:-1], tokens[1:])[5:200]
+    for pieces in (7, 195, 1000):
+        monkeypatch.setattr(score_module, "PIECE_POSITIONS", pieces)
+        assert np.array_equal(byte_counts(tiny.byte_table, tiny.stream, 5, 200), whole)

@@ -1,5 +1,6 @@
 """Low-rank corrections: the record's products, and what an artifact with corrections gives back."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,16 @@ def test_the_records_form_leaves_more_of_the_error() -> None:
     left = {form: float((ERROR - product(form)).square().sum()) for form in ("symmetric", "record")}
     assert left["record"] > 3 * left["symmetric"]
     assert left["symmetric"] < 0.5 * float(ERROR.square().sum())
+
+
+def test_the_records_grids_reach_further_below_than_above() -> None:
+    left, right = torch.tensor([[-3.0, 2.9], [3.0, -0.9]]), torch.tensor([[-15.0, 15.0, 13.2], [-14.6, -1.2, 0.4]])
+    first, second = quantise_factors(left, right, json.loads('"record"'))
+    assert first.q.tolist() == [[-2, 1, 1, 0]] and first.scale.tolist() == [2.0]
+    assert second.q[0, :6].tolist() == [-8, 7, 7, -7, -1, 0] and second.scale.tolist() == [2.0]
+    first, second = quantise_factors(left, right, json.loads('"symmetric"'))
+    assert first.q.tolist() == [[-7, 7], [7, -2]]
+    assert second.q.tolist() == [[-7, 7, 6], [-7, -1, 0]]
 
 
 def test_the_factors_are_the_best_of_their_rank() -> None:

@@ -73,6 +73,43 @@ def test_planted_positions_outside_the_stream_are_caught() -> None:
         Ledger(10).update([Segment(5, 11)])
 
 
+@pytest.mark.parametrize("rows", [Segment(-1, 3), Segment(-3, -1), Segment(4, 4), Segment(5, 3), Segment(10, 11)])
+def test_planted_positions_that_are_none_are_caught(rows: Segment) -> None:
+    ledger = Ledger(10)
+    with pytest.raises(IllegalEvaluationError, match=r"do not lie in \[0, 10\)"):
+        ledger.score([rows])
+    ledger.score([Segment(0, 10)])
+    with pytest.raises(IllegalEvaluationError, match=r"leave \[0, 10\)"):
+        ledger.update([rows])
+
+
+def test_the_first_illegal_position_is_named() -> None:
+    ledger = Ledger(10)
+    ledger.score([Segment(0, 1), Segment(4, 6)])
+    with pytest.raises(IllegalEvaluationError, match=r"position 4 is scored a second time, in \[2, 8\)"):
+        ledger.score([Segment(2, 8)])
+    with pytest.raises(IllegalEvaluationError, match=r"training on \[4, 9\) before position 6 is scored"):
+        ledger.update([Segment(4, 9)])
+
+
+def test_an_empty_book_says_nought() -> None:
+    assert set(Ledger(0).proof().values()) == {0, None}
+    assert Ledger(3).frontier == 0
+    assert Ledger(3).proof() == {
+        "positions": 3, "positions_scored": 0, "most_times_scored": 0, "training_steps": 0,
+        "least_distance_to_frontier": None,
+    }  # fmt: skip
+
+
+def test_events_are_joined_only_where_they_touch() -> None:
+    ledger = Ledger(12)
+    ledger.score([Segment(0, 12)])
+    for rows in (Segment(4, 6), Segment(2, 4), Segment(0, 1), Segment(1, 2), Segment(4, 5)):
+        ledger.update([rows], steps=2)
+    assert ledger.events[1:] == [Event("update", 2, 6, 4), Event("update", 0, 2, 4), Event("update", 4, 5, 2)]
+    assert ledger.training_steps == 10
+
+
 def test_the_event_log_is_short_and_in_order() -> None:
     ledger = Ledger(8)
     ledger.score([Segment(0, 2), Segment(2, 4)])

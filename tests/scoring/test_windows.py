@@ -40,6 +40,15 @@ def test_shards_change_no_batch(windows: Windows, batch: int, data: st.DataObjec
     assert all(len(part) <= batch and len({end - start for start, end in part}) == 1 for part in together)
 
 
+@pytest.mark.parametrize(("together", "expected"), [
+    (2, [[(0, 8)], [(8, 12)], [(12, 16), (16, 20)], [(20, 23)]]),
+    (3, [[(0, 8)], [(8, 12), (12, 16)], [(16, 20)], [(20, 23)]]),
+    (9, [[(0, 8)], [(8, 12), (12, 16), (16, 20)], [(20, 23)]]),
+])  # fmt: skip
+def test_a_batch_is_as_long_as_lengths_and_cuts_allow(together: int, expected: list[list[Segment]]) -> None:
+    assert list(Windows(23, 8, 4).batches(range(5), together)) == expected
+
+
 def test_a_stream_shorter_than_a_window_is_refused() -> None:
     with pytest.raises(ValueError, match="there are 63 positions to score, fewer than one window of 64"):
         Windows(63, 64, 8)
@@ -52,7 +61,8 @@ def test_a_segment_beyond_the_last_is_an_index_error() -> None:
 
 def test_a_shard_that_does_not_exist_is_refused() -> None:
     windows = Windows(100, 10, 5)
-    with pytest.raises(ValueError, match="shard 3 of 3: shards are counted from 0 to 2"):
-        windows.shard(3, 3, 4)
+    for index in (-1, 3, 4):
+        with pytest.raises(ValueError, match=f"shard {index} of 3: shards are counted from 0 to 2"):
+            windows.shard(index, 3, 4)
     with pytest.raises(ValueError, match="6 shards are more than the 5 batches of windows"):
         windows.shard(0, 6, 4)

@@ -10,8 +10,9 @@ def model():
     return torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2))
 
 
-def test_average_follows_the_formula(model):
-    ema = EMA(model, decay=0.9)
+@pytest.mark.parametrize("decay", [0.9, 0.3])
+def test_average_follows_the_formula(model, decay):
+    ema = EMA(model, decay)
     expected = {name: weight.detach().double() for name, weight in model.named_parameters()}
     for _ in range(5):
         with torch.no_grad():
@@ -19,10 +20,12 @@ def test_average_follows_the_formula(model):
                 weight.add_(torch.randn_like(weight))
         ema.update(model)
         expected = {
-            name: 0.9 * expected[name] + 0.1 * weight.detach().double() for name, weight in model.named_parameters()
+            name: decay * expected[name] + (1 - decay) * weight.detach().double()
+            for name, weight in model.named_parameters()
         }
     for name, average in ema.weights.items():
         torch.testing.assert_close(average.double(), expected[name], rtol=0, atol=1e-6)
+        assert not average.requires_grad  # or every step would hang on the one before
 
 
 def test_starts_as_a_copy_that_training_does_not_touch(model):
@@ -49,3 +52,5 @@ def test_loaded_averages_continue(model):
     ema.update(model)
     other.update(model)
     assert all(torch.equal(average, other.weights[name]) for name, average in ema.weights.items())
+    other.load(dict(model.named_parameters()))
+    assert not any(average.requires_grad for average in other.weights.values())

@@ -125,6 +125,13 @@ def test_more_passes_change_no_token_no_draw_and_hardly_a_bit(trainer_of):
         assert ours.grad is theirs.grad is None or torch.allclose(ours.grad, theirs.grad, rtol=1e-4, atol=1e-7), name
 
 
+@pytest.mark.parametrize(("seed", "kept"), [(5, 5), (2**18 + 5, 2**18 + 5), (2**19 + 5, 5)])
+def test_draws_follow_seed_step_and_micro_batch(trainer_of, seed, kept):
+    trainer = trainer_of()
+    trainer.seed, trainer.step = seed, 3
+    assert trainer.draws(1).initial_seed() == kept * 2**44 + 3 * 4096 + 1  # docs/spec/training.md, T9: below 2^63
+
+
 def test_passes_must_divide_the_rows(data_json, model_settings, settings):
     settings = settings.model_copy(update={"passes_per_micro_batch": 3})
     with pytest.raises(ValueError, match="train.passes_per_micro_batch: 3 does not divide the 2 rows"):

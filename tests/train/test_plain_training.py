@@ -42,6 +42,7 @@ def test_a_whole_training_is_that_of_the_plain_loop(data_json, whole):
         values = [getattr(step, name) for step in expected]
         np.testing.assert_allclose([row[name] for row in found], values, rtol=2e-4, err_msg=name)
     assert trainer.finished()
+    assert all(weight.grad is None for weight in trainer.model.parameters())  # none is held between steps
     assert STEPS * (settings.batch_tokens + settings.micro_batches) > len(tokens)
     norms = [step.grad_norm for step in expected]
     assert min(norms) < settings.grad_clip_norm < max(norms)

@@ -115,6 +115,7 @@ def test_a_group_has_the_decay_of_its_own_or_that_of_all(model_settings):
 
 def test_the_share_of_a_warm_down():
     assert [rate_in_share(fraction, 0.5) for fraction in (0.0, 0.49, 0.5, 0.75, 1.0, 1.1)] == [1, 1, 1, 0.5, 0, 0]
+    assert [rate_in_share(fraction, 0.25) for fraction in (0.3, 0.75, 0.875, 1.0)] == [1, 1, 0.5, 0]
 
 
 @pytest.mark.parametrize(

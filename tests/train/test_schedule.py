@@ -34,6 +34,15 @@ def test_no_warm_down():
     assert [rate_multiplier(step, 10, 0) for step in range(10)] == [1.0] * 10
 
 
+@pytest.mark.parametrize(("step", "warmdown_steps"), [(10, 0), (10, 3), (12, 0), (12, 3)])
+def test_after_the_last_step_the_rate_is_nought(step, warmdown_steps):
+    assert rate_multiplier(step, 10, warmdown_steps) == 0
+
+
+def test_a_warm_down_of_one_step_lowers_nothing():
+    assert [rate_multiplier(step, 10, 1) for step in (8, 9, 10)] == [1, 1, 0]
+
+
 def test_warm_down_of_the_whole_run():
     assert [rate_multiplier(step, 4, 4) for step in range(4)] == [1.0, 0.75, 0.5, 0.25]
 
@@ -46,8 +55,9 @@ def test_warm_down_placed_in_time(elapsed_seconds, expected):
     assert multiplier == pytest.approx(expected)
 
 
-def test_first_step_in_time_has_no_measured_pace():
-    assert rate_multiplier_in_time(0.0, max_seconds=100, seconds_per_step=0.0, warmdown_steps=10) == 1.0
+@pytest.mark.parametrize("elapsed_seconds", [0.0, 100.0, 101.0])
+def test_without_a_measured_pace_there_is_no_warm_down_in_time(elapsed_seconds):
+    assert rate_multiplier_in_time(elapsed_seconds, max_seconds=100, seconds_per_step=0.0, warmdown_steps=10) == 1.0
 
 
 HEAD = "from flowgolf.train.schedule import RateSchedule\n\n\nclass Mine(RateSchedule):\n"

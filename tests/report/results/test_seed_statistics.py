@@ -1,6 +1,7 @@
 """Statistics over seeds: against scipy's own functions, worked examples, and the words that follow."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -194,6 +195,14 @@ def test_holm_passes_over_comparisons_without_a_test() -> None:
 
 def test_an_effect_after_holm_and_its_interval_are_both_asked_for() -> None:
     assert not holm([with_p(0.01, low=-0.05)])[0].resolved
+
+
+def test_a_bound_at_zero_or_a_p_at_the_limit_is_no_effect() -> None:
+    assert with_p(0.01).resolved and with_p(0.01).reversed().resolved
+    for at_zero in (with_p(0.01, low=0.0), with_p(0.01, low=0.0).reversed()):
+        assert not at_zero.resolved
+    assert replace(with_p(0.01), p_holm=0.0499).resolved
+    assert not replace(with_p(0.01), p_holm=0.05).resolved
 
 
 def test_results_that_differ_in_their_evaluation_are_not_compared() -> None:
