@@ -16,6 +16,7 @@ from flowgolf.export.artifact import read_checkpoint
 from flowgolf.export.codec import Codec
 from flowgolf.export.dequantize import dequantize
 from flowgolf.export.kinds import ATTENTION, MLP
+from flowgolf.export.pack import Packer
 from flowgolf.export.plan import match_plan
 from flowgolf.export.quantize import quantise
 from flowgolf.export.settings import ExportSettings
@@ -237,6 +238,12 @@ def test_weights_that_are_not_finite_are_refused_by_name(value: float, weights: 
     weights["blocks.1.attn.c_q.weight"][3, 4] = value
     with pytest.raises(ValueError, match=r"blocks\.1\.attn\.c_q\.weight has 1 values that are not finite"):
         run_export(weights)
+
+
+def test_blocks_are_counted_by_what_is_stored(weights: Weights) -> None:
+    in_blocks = {name: Stored("block", "any", block) for block, name in enumerate(sorted(weights)[:5])}
+    for stored, layers in ((in_blocks, 5), ({"a": Stored("int8", "a", None)}, 0), ({}, 0)):
+        assert Packer({}, weights, stored, ExportSettings()).num_layers == layers
 
 
 def test_weights_beyond_float16_are_refused_by_name(weights: Weights, run_export: RunExport) -> None:

@@ -36,6 +36,14 @@ def test_the_error_of_the_output_is_smaller_than_by_rounding(bits: int) -> None:
     assert errors["gptq"] < 0.75 * errors["nearest"]
 
 
+def test_the_error_of_the_output_is_that_of_the_products() -> None:
+    generator = torch.Generator().manual_seed(6)
+    inputs, weight, stored = (torch.randn(shape, generator=generator) for shape in ((50, 7), (2, 3, 7), (2, 3, 7)))
+    expected = ((weight - stored) @ inputs.T).square().sum() / (weight @ inputs.T).square().sum()
+    assert output_error(weight, stored, inputs.T @ inputs) == pytest.approx(float(expected), rel=1e-5)
+    assert output_error(torch.zeros(3, 7), stored[0], inputs.T @ inputs) == 0.0
+
+
 def test_the_width_of_blocks_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     scale = quantise(WEIGHT, 6, clip="spread", k=12.85).scale
     whole = gptq.gptq(WEIGHT, scale, 6, HESSIAN)
