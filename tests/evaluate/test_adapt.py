@@ -166,6 +166,11 @@ def test_full_batches_train_through_the_compiled_loss(study: SmallStudy, monkeyp
     assert set(rows) == {2} and len(rows) < run.ledger.training_steps
 
 
+def test_nothing_is_compiled_on_a_cpu_unless_asked_for(study: SmallStudy) -> None:
+    adapter = ttt(study).adapter
+    assert adapter.compiled_loss == adapter.gpt.training_loss
+
+
 def test_adamw_takes_no_weight_decay(study: SmallStudy) -> None:
     adapter: Adapter = ttt(study, optimizer="adamw").adapter
     assert isinstance(adapter.optimizer, torch.optim.AdamW)
