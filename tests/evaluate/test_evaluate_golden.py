@@ -1,5 +1,6 @@
 """Agreement with figures of the published script, position by position."""
 
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -27,6 +28,7 @@ def test_sliding_agrees_with_the_reference(load_golden: Callable, name: str, bat
 @pytest.mark.parametrize("name", ["aligned", "ragged"])
 def test_legal_ttt_agrees_with_the_reference(load_golden: Callable, name: str) -> None:
     case = load_golden(name)
+    started = time.monotonic()
     run = ScoreFirst(case.gpt, case.stream, case.byte_table, case.legal_ttt())
     while not run.finished:
         run.run_chunk()
@@ -37,3 +39,6 @@ def test_legal_ttt_agrees_with_the_reference(load_golden: Callable, name: str) -
     assert score.bpb == pytest.approx(case.vectors["ttt_bpb"].item(), abs=1e-5)
     assert np.abs(embedding - case.vectors["ttt_final_tok_emb"]).max() < 1e-5
     assert run.ledger.proof()["least_distance_to_frontier"] >= 1
+    assert run.rows[0]["running_bpb"] == run.rows[0]["chunk_bpb"]
+    assert run.rows[-1]["running_bpb"] == pytest.approx(case.vectors["ttt_bpb"].item(), abs=1e-5)
+    assert 0 < run.rows[0]["seconds"] <= run.rows[-1]["seconds"] <= time.monotonic() - started + 0.001
