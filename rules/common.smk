@@ -1,9 +1,9 @@
 """Shared by the other files: the resolved study, where its files lie, what identifies a result.
 
 in:  the configuration
-out: study, layout, expected, RESULTS, RUN, code(), left_by(), asked_of(), result(), of_every_part(), of_every_seed(),
+out: study, layout, expected, CLAIMED, RESULTS, RUN, code(), left_by(), asked_of(), result(), of_every_part(), of_every_seed(),
      submitted_folders(), audited_folders(), every_result(), beside_a_running_workflow(), resumable_states(),
-     forget_old_states(), show_partial_results()
+     forget_old_states(), tell_next_seeds(), show_partial_results()
 """
 
 import gc
@@ -63,13 +63,13 @@ CONFIGURATION = told(read_configuration)
 told(known_settings)
 
 from flowgolf.data.source_files import source_files
+from flowgolf.study import rounds
 from flowgolf.study.expected import Expected
 from flowgolf.study.files_named import check_files
 from flowgolf.study.jobs import timed, watched
 from flowgolf.study.layout import Layout
 from flowgolf.study.manifest import manifest
 from flowgolf.study.stages import STAGES, calibrates
-from flowgolf.study import rounds
 from flowgolf.study.study import Run, Study
 from flowgolf.submission.one_file import bundle
 
@@ -107,7 +107,7 @@ def code_bytes(run, wrapped):
 
 expected = Expected(study, code_bytes)
 CLAIMED = rounds.claimed(study, expected.label) if study.settings.claims else ""
-if seeds := rounds.reached(study, expected.label, Path(RESULTS)):
+if seeds := rounds.reached(study, CLAIMED, Path(RESULTS)):
     study = told(Study, CONFIGURATION, study.source, seeds)
     layout, expected = Layout(study), Expected(study, code_bytes)
 
@@ -255,18 +255,23 @@ def resumable_states():
     ]
 
 
+def of_whole_study():
+    """Whether this launch makes the whole study, and not only some of its files."""
+    return any(job.rule.name == "all" for job in workflow.dag.jobs)
+
+
 def forget_old_states():
     """Once the whole study is complete: states of settings or code that it no longer has."""
     from flowgolf.running.states import remove_left_over
 
-    if any(job.rule.name == "all" for job in workflow.dag.jobs):
+    if of_whole_study():
         remove_left_over(f"{RESULTS}/state", resumable_states())
 
 
 def tell_next_seeds():
     """After a complete launch: which claims are undecided, and how many seeds their arms get with the next one."""
     path = Path(RESULTS, rounds.RECORD)
-    if path.exists() and any(job.rule.name == "all" for job in workflow.dag.jobs):
+    if path.exists() and of_whole_study():
         record = json.loads(path.read_text())
         listed = ", ".join(f"{arm} seed {count}" for arm, count in record["next"].items())
         if listed:

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from flowgolf.files import write_json
 from flowgolf.study.errors import ConfigError
 from flowgolf.study.layout import Layout
 from flowgolf.study.manifest import manifest
-from flowgolf.study.rounds import reached
+from flowgolf.study.rounds import claimed, reached
 from flowgolf.study.study import Study
 
 CLAIM: dict[str, Any] = {"arm": "nfm", "against": "base", "value": "sliding", "smallest": 0.005}
@@ -104,28 +105,25 @@ class TestRounds:
         return f"{stage} of {variant}"
 
     def leave(self, folder: Any, study: Study, **changes: Any) -> None:
-        from flowgolf.files import write_json
-        from flowgolf.study.rounds import claimed
-
         record = {"made_from": claimed(study, self.label), "seeds": {"base": 4, "nfm": 4}, **changes}
         write_json(folder / "claims.json", record)
 
     def test_listed_seeds_and_a_first_launch_have_no_round(self, config: dict[str, Any], tmp_path: Any) -> None:
-        assert reached(Study(with_claim(config)), self.label, tmp_path) == {}
-        assert reached(Study(with_claim(config, RULE)), self.label, tmp_path) == {}
+        for study in (Study(with_claim(config)), Study(with_claim(config, RULE))):
+            assert reached(study, claimed(study, self.label), tmp_path) == {}
 
     def test_the_next_launch_has_what_the_last_asked_for(self, config: dict[str, Any], tmp_path: Any) -> None:
         study = Study(with_claim(config, RULE))
         self.leave(tmp_path, study)
-        assert reached(study, self.label, tmp_path) == {"base": 4, "nfm": 4}
+        assert reached(study, claimed(study, self.label), tmp_path) == {"base": 4, "nfm": 4}
 
     def test_processes_of_a_launch_keep_its_round(self, config: dict[str, Any], tmp_path: Any) -> None:
         study = Study(with_claim(config, RULE))
-        assert reached(study, self.label, tmp_path) == {}
+        assert reached(study, claimed(study, self.label), tmp_path) == {}
         self.leave(tmp_path, study)
-        assert reached(study, self.label, tmp_path) == {}
+        assert reached(study, claimed(study, self.label), tmp_path) == {}
         other = Study({**with_claim(config, RULE), "name": "other"})
-        assert reached(other, self.label, tmp_path) == {"base": 4, "nfm": 4}
+        assert reached(other, claimed(other, self.label), tmp_path) == {"base": 4, "nfm": 4}
 
     @pytest.mark.parametrize(
         ("left", "told"),
@@ -141,10 +139,10 @@ class TestRounds:
         self.leave(tmp_path, study, **(left or {}))
         if left is None:
             (tmp_path / "claims.json").write_text("{")
-        assert reached(study, self.label, tmp_path) == {}
+        assert reached(study, claimed(study, self.label), tmp_path) == {}
         assert told in capsys.readouterr().err
 
     def test_no_record_gives_more_than_the_most(self, config: dict[str, Any], tmp_path: Any) -> None:
         study = Study(with_claim(config, RULE))
         self.leave(tmp_path, study, seeds={"base": 400, "nfm": 4, "gone": 5})
-        assert reached(study, self.label, tmp_path) == {"base": 6, "nfm": 4}
+        assert reached(study, claimed(study, self.label), tmp_path) == {"base": 6, "nfm": 4}

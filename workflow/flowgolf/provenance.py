@@ -85,8 +85,14 @@ def read_source(path: Path, name: str = "") -> Source:
     """Parse a file, unless a process did before; `name` is the module's, which relative imports start from."""
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     text = path.read_bytes()
-    found, imports = remembered((Path(__file__).read_bytes(), package.encode(), text), lambda: parsed(text, package))
+    found, imports = remembered((own_text(), package.encode(), text), lambda: parsed(text, package))
     return Source(found, tuple(imports))
+
+
+@cache
+def own_text() -> bytes:
+    """The text of this file, by which a source is read."""
+    return Path(__file__).read_bytes()
 
 
 def parsed(text: bytes, package: str) -> Source:

@@ -11,9 +11,8 @@ from flowgolf.audit.case import Case
 from flowgolf.audit.finding import Finding, error, not_stated, note, warning
 from flowgolf.audit.number import Number
 from flowgolf.audit.sample import Sample, sample_of
+from flowgolf.study.claims import RECORD_NATS, RECORD_P
 
-REQUIRED_NATS = 0.005
-ALPHA = 0.01
 SAME_TOKENS = 0.001  # bytes a token of two folders that differ by less are of one tokenizer and text
 LEAST_SCALE = 1e-100  # equal results have no spread: any difference is then beyond doubt
 Values = tuple[float, ...]
@@ -42,7 +41,7 @@ class Significance:
     @property
     def passes(self) -> bool:
         """Whether an improvement above `required` is shown at p < 0.01."""
-        return self.p < ALPHA
+        return self.p < RECORD_P
 
 
 def compare(case: Case, reference: Sample) -> tuple[Significance | None, list[Finding]]:
@@ -60,7 +59,7 @@ def tested(own: Sample, reference: Sample) -> Significance:
     """The test in nats per token where logs or bytes a token allow it, else in bits per byte."""
     names = (own.name, reference.name)
     if own.nats and reference.nats and one_text(own, reference):
-        return welch(names[1], own.nats, reference.nats, REQUIRED_NATS, "nats per token", "val_loss of the logs")
+        return welch(names[1], own.nats, reference.nats, RECORD_NATS, "nats per token", "val_loss of the logs")
     density = own.bytes_per_token or reference.bytes_per_token
     if density is None:
         how = "bytes a token are not stated, so 0.005 nats cannot be converted: tested against no improvement"
@@ -69,7 +68,7 @@ def tested(own: Sample, reference: Sample) -> Significance:
     whose = "" if own.bytes_per_token else ", those of the reference"
     how = f"bits per byte times ln 2 times {density:.4f} bytes a token{whose}"
     ours, theirs = (tuple(value * factor for value in side) for side in (own.bpb, reference.bpb))
-    return welch(names[1], ours, theirs, REQUIRED_NATS, "nats per token", how)
+    return welch(names[1], ours, theirs, RECORD_NATS, "nats per token", how)
 
 
 def one_text(own: Sample, reference: Sample) -> bool:
@@ -100,7 +99,7 @@ def welch(reference: str, ours: Values, theirs: Values, required: float, unit: s
         t=t,
         df=df,
         p=float(stats.t.sf(t, df)),
-        lower=improvement - float(stats.t.ppf(1 - ALPHA, df)) * scale,
+        lower=improvement - float(stats.t.ppf(1 - RECORD_P, df)) * scale,
         interval=(improvement - half, improvement + half),
     )
 
@@ -148,7 +147,7 @@ def claimed_test(case: Case, own: Sample, reference: Sample) -> Iterator[Finding
             values = " or ".join(f"{value:.5f}" for value in right)
             yield error("significance", f"{claim.name} {number}: against this reference it is {values}", claim.place)
         elif claim.key in ("t_statistic", "welch_t"):
-            text = f"{claim.name} {number} is against no improvement; the rule asks for one of {REQUIRED_NATS} nats"
+            text = f"{claim.name} {number} is against no improvement; the rule asks for one of {RECORD_NATS} nats"
             yield note("significance", text, claim.place)
 
 

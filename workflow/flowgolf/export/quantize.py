@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from flowgolf.export.dequantize import as_rows
+from flowgolf.export.dequantize import as_rows, dequantize
 from flowgolf.export.gptq import gptq
 
 INT8_CLIP_QUANTILE = 0.9999984  # docs/spec/export.md, X4: the clip of int8 rows
@@ -101,8 +101,7 @@ def searched_rows(rows: Tensor, bits: int, scale_floor: bool) -> tuple[Tensor, T
     for quantile in reversed(SEARCH_QUANTILES):
         limits = row_quantile(ordered, quantile)
         candidate_q, candidate_scale = grid_rows(rows, limits, bits, scale_floor)
-        stored = candidate_q * candidate_scale.float()[:, None]
-        error = (rows.double() - stored.double()).square().sum(dim=1)
+        error = (rows.double() - dequantize(candidate_q, candidate_scale).double()).square().sum(dim=1)
         better = error < best_error
         q[better], scale[better], best_limits[better] = candidate_q[better], candidate_scale[better], limits[better]
         best_error = torch.minimum(error, best_error)

@@ -18,25 +18,25 @@ VARIABLE = "FLOWGOLF_ROUND"
 RECORD = "claims.json"
 
 
-def reached(study: Study, label: Callable[[str, str], str], folder: Path) -> dict[str, int]:
+def reached(study: Study, made_from: str, folder: Path) -> dict[str, int]:
     """Seeds of each arm of a claim in this round; the first round's where nothing more has been asked for.
 
-    `label` says what a stage's result is identified by, `folder` holds the study's results. A record of other settings
-    or code begins the rounds again, with a line on stderr.
+    `made_from` is the study's `claimed`, `folder` holds its results. A record of other settings or code begins the
+    rounds again, with a line on stderr.
     """
-    if study.rule is None:
+    rule = study.rule
+    if rule is None:
         return {}
-    made_from = claimed(study, label)
     name, _, fixed = os.environ.get(VARIABLE, "").partition("=")
     if name != f"{study.settings.name} {made_from}":
-        counts = recorded(study, made_from, folder / RECORD)
-        fixed = ",".join(f"{arm}:{count}" for arm, count in counts.items())
+        wanted = recorded(made_from, folder / RECORD)
+        fixed = ",".join(f"{arm}:{min(count, rule.most)}" for arm, count in wanted.items() if arm in study.variants)
         os.environ[VARIABLE] = f"{study.settings.name} {made_from}={fixed}"
     pairs = (each.rpartition(":") for each in fixed.split(",") if each)
     return {arm: int(count) for arm, _, count in pairs}
 
 
-def recorded(study: Study, made_from: str, path: Path) -> dict[str, int]:
+def recorded(made_from: str, path: Path) -> dict[str, int]:
     """What claims.json asks for; nothing where there is none, or where it is about other settings or code."""
     if not path.exists():
         return {}
@@ -48,8 +48,7 @@ def recorded(study: Study, made_from: str, path: Path) -> dict[str, int]:
     if record.get("made_from") != made_from:
         print(f"{path}: looks at other settings or code; rounds of seeds begin again", file=sys.stderr)
         return {}
-    most = study.rule.most if study.rule else 0
-    return {arm: min(int(count), most) for arm, count in record["seeds"].items() if arm in study.variants}
+    return dict(record["seeds"])
 
 
 def claimed(study: Study, label: Callable[[str, str], str]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from flowgolf.export.dequantize import dequantize, rows_of
 from flowgolf.export.kinds import Grid, grid_of
 from flowgolf.export.quantize import rounded_rows
 from flowgolf.export.settings import ExportSettings
@@ -48,6 +49,6 @@ class Rounding:
 
     def stored(self, weight: Tensor, grid: Grid) -> Tensor:
         """What a reader would get for a matrix (rows, columns), on its device."""
-        settings, rows = self.settings, weight.detach().float()
-        q, scale, _ = rounded_rows(rows, grid.bits, settings.scale_floor, settings.clip, grid.k)
-        return q * scale.float()[:, None]
+        settings = self.settings
+        q, scale, _ = rounded_rows(rows_of(weight), grid.bits, settings.scale_floor, settings.clip, grid.k)
+        return dequantize(q, scale)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from flowgolf.report.results.seed_statistics import BPB_DECIMALS
+from flowgolf.report.results.seed_statistics import constant
 
 Values = NDArray[np.float64]
 Bounds = tuple[float, float, float]
@@ -19,21 +19,26 @@ def anytime(differences: Values, error_rate: float) -> Bounds:
     """Bounds that hold at every number of seeds at once, with a chance of `error_rate` that any is ever wrong.
 
     The confidence sequence of the t statistic under a normal mixture: differences are independent and normal, their
-    standard deviation unknown. With mean d and t = sqrt(n) (mean - m) / sd, the mixture of effect sizes from
-    N(0, EFFECT_SCALE^2) is a martingale when m is the true mean (Lai 1976), so Ville's inequality bounds it.
+    standard deviation unknown. For a candidate m of the true mean, t = sqrt(n) (mean - m) / sd; where m is the true
+    one, the likelihood ratio of effect sizes from N(0, EFFECT_SCALE^2) against none is a martingale (Lai 1976), and
+    Ville's inequality says how often it is ever large.
     With fewer than three differences, or without a spread, the bounds are infinite: nothing is decided.
     """
     n = len(differences)
     mean = float(differences.mean()) if n else math.nan
     if n < 2:
         return mean, -math.inf, math.inf
-    half = anytime_t(n, error_rate) * sd(differences) / math.sqrt(n)
-    return (mean, mean - half, mean + half) if half > 0 else (mean, -math.inf, math.inf)
+    return around(mean, anytime_t(n, error_rate) * sd(differences) / math.sqrt(n))
+
+
+def around(estimate: float, half: float) -> Bounds:
+    """Bounds on both sides of an estimate; none where there is no spread that they could come from."""
+    return (estimate, estimate - half, estimate + half) if half > 0 else (estimate, -math.inf, math.inf)
 
 
 def sd(values: Values) -> float:
     """Sample standard deviation; exactly nought where all values are the same up to the rounding of float64 sums."""
-    return float(values.std(ddof=1)) if np.ptp(values.round(BPB_DECIMALS)) > 0 else 0.0
+    return 0.0 if constant(values) else float(values.std(ddof=1))
 
 
 def anytime_t(n: int, error_rate: float) -> float:
@@ -59,5 +64,4 @@ def one_sample(differences: Values, error_rate: float, sigma: float | None = Non
     if n < (1 if sigma else 2):
         return mean, -math.inf, math.inf
     quantile = float(stats.norm.isf(error_rate) if sigma else stats.t.isf(error_rate, n - 1))
-    half = quantile * (sigma or sd(differences)) / math.sqrt(n)
-    return (mean, mean - half, mean + half) if half > 0 else (mean, -math.inf, math.inf)
+    return around(mean, quantile * (sigma or sd(differences)) / math.sqrt(n))

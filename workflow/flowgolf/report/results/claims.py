@@ -1,8 +1,9 @@
 """The verdict on each claim of a study, a function of its records alone: every look, and the first that decided."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -10,7 +11,7 @@ import pandas as pd
 from flowgolf.report.results import bounds
 from flowgolf.report.results.basis import GAIN, unlike
 from flowgolf.report.results.collect import Results
-from flowgolf.report.results.differences import NAMES, figures
+from flowgolf.report.results.differences import KEPT, NAMES, figures
 from flowgolf.study.claims import ClaimSettings
 
 COLUMNS = {"sliding": "sliding_bpb", "legal_ttt": "legal_ttt_bpb", "ttt_gain": GAIN}
@@ -53,9 +54,11 @@ class Judged:
         return self.last is not None and self.last.verdict != UNDECIDED
 
 
-def judged_claims(results: Results) -> list[Judged]:
+@lru_cache(KEPT)
+def judged_claims(results: Results) -> tuple[Judged, ...]:
     """Every claim of the study, in the order of its declaration."""
-    return [judge(results, name, ClaimSettings(**each)) for name, each in results.manifest.get("claims", {}).items()]
+    declared = results.manifest.get("claims", {})
+    return tuple(judge(results, name, ClaimSettings(**each)) for name, each in declared.items())
 
 
 def judge(results: Results, name: str, claim: ClaimSettings) -> Judged:
@@ -109,7 +112,7 @@ def verdict(claim: ClaimSettings, low: float, high: float) -> str:
     return SMALLER if most < claim.smallest else UNDECIDED
 
 
-def wanted_seeds(judged: list[Judged], most: int) -> dict[str, int]:
+def wanted_seeds(judged: Iterable[Judged], most: int) -> dict[str, int]:
     """Seeds that the arms of claims should have next: one more where a claim is undecided after all it was given."""
     wanted: dict[str, int] = {}
     for each in judged:

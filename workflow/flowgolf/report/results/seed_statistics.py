@@ -7,7 +7,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
@@ -145,9 +147,9 @@ def summarise(values: Sequence[float] | pd.Series) -> Summary:
     return Summary(n, mean, sd, mean - half, mean + half)
 
 
-def constant(values: pd.Series) -> bool:
+def constant(values: pd.Series | NDArray[np.float64]) -> bool:
     """Whether all values are the same up to the rounding of float64 sums; their computed sd may be 1e-17."""
-    return bool(values.round(BPB_DECIMALS).nunique() == 1)
+    return len(np.unique(values.round(BPB_DECIMALS))) == 1
 
 
 def pooled_sd(arms: Sequence[pd.Series]) -> float:

@@ -1,6 +1,7 @@
 """The table of claims (docs/claims.md): what was claimed before the study ran, and what came of it."""
 
 import math
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -53,7 +54,7 @@ def unbounded(low: float) -> float | str:
     return "none yet" if math.isinf(low) else low
 
 
-def notes(results: Results, judged: list[Judged]) -> list[str]:
+def notes(results: Results, judged: Iterable[Judged]) -> list[str]:
     """What the columns mean, and which rule added seeds."""
     found = ["Differences are arm - other. Each verdict is wrong in at most the error rate of studies."]
     rule = results.manifest.get("seed_rule")

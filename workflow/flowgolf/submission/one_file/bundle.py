@@ -6,7 +6,7 @@ nor a small edit changes what is left for the weights.
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
 from pprint import pformat
@@ -68,15 +68,19 @@ def size_bytes(settings: Mapping[str, Any], in_wrapper: bool = False) -> int:
 @cache
 def size_of(needed: Needed, in_wrapper: bool) -> int:
     """Size of every train_gpt.py with these parts, optimisers and ideas."""
-    asked = repr((needed, in_wrapper, sys.version))
-    return int(remembered((asked.encode(), *texts()), lambda: compute_size(needed, in_wrapper)))
+    own = sorted(ideas.files().items())
+    asked = repr((needed, in_wrapper, sys.version, package_digest(), [name for name, _ in own]))
+    texts = (path.read_bytes() for _, path in own)
+    return int(remembered((asked.encode(), *texts), lambda: compute_size(needed, in_wrapper)))
 
 
-def texts() -> Iterator[bytes]:
-    """Name and text of each file that the generated one can be made from: the package's and the ideas'."""
-    for path in [*sorted((WORKFLOW / "flowgolf").rglob("*.py")), *ideas.files().values()]:
-        yield path.relative_to(WORKFLOW).as_posix().encode() if path.is_relative_to(WORKFLOW) else path.name.encode()
-        yield path.read_bytes()
+@cache
+def package_digest() -> str:
+    """Hash of every file of the package that the generated one can be made from, with its name; once a process."""
+    texts = sha256()
+    for path in sorted((WORKFLOW / "flowgolf").rglob("*.py")):
+        texts.update(f"{path.relative_to(WORKFLOW).as_posix()} {sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return texts.hexdigest()
 
 
 def compute_size(needed: Needed, in_wrapper: bool) -> int:
