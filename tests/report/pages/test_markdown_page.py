@@ -89,6 +89,8 @@ def test_other_points_are_told_of_sweeps_alone(new_study: Any) -> None:
     study.change_all("train", model={"layers": 5, "dim": 128, "seq_len": 256}, train={"batch_tokens": 9, "threads": 1})
     data = {"source": {"source": "sample"}, "train": COUNTED, "validation": COUNTED}
     assert next(facts(collect_results(study.manifest_path), data)) == "6 runs: base, nfm under seeds 42, 1337, 2025."
+    study.manifest["seeds"] = [42, 1337]  # of the first round; claims have asked for one more
+    assert next(facts(collect_results(study.manifest_path), data)) == "6 runs: base, nfm under seeds 42, 1337, 2025."
 
 
 def test_too_few_documents_are_said_in_place_of_intervals(study: Any) -> None:

@@ -95,11 +95,10 @@ def facts(results: Results, data: Mapping[str, Any]) -> Iterator[str]:
     """Say which model, text, computing time and code the study used, all read from the records."""
     run = read_json(results.manifest["runs"][0]["train"])
     model, train = run["model"], run["train"]
+    main = results.manifest["main_variants"]
+    seeds = dict.fromkeys(seed for variant in main for seed in results.seeds(variant))
     others = ", and the sweeps' other points" if results.manifest["sweeps"] else ""
-    yield (
-        f"{len(results.frame)} runs: {', '.join(results.manifest['main_variants'])} under seeds "
-        f"{', '.join(map(str, results.manifest['seeds']))}{others}."
-    )
+    yield f"{len(results.frame)} runs: {', '.join(main)} under seeds {', '.join(map(str, seeds))}{others}."
     yield (
         f"{results.manifest['runs'][0]['variant']}: {run['parameters']:,} parameters, {model['layers']} blocks of "
         f"width {model['dim']}; {run['steps']:,} steps of {train['batch_tokens']:,} tokens, sequences of "
